@@ -1,0 +1,1 @@
+//! Jobs to read, run and copy; each folder beside this one is a program.
