@@ -1,1 +1,35 @@
-//! x
+//! What a Millpond snapshot is, with no engine in sight.
+//!
+//! A *store* is a directory or a bucket. It holds two things: immutable, content-addressed
+//! [chunks](chunk) of state, and for each job an append-only [log](log) of numbered entries, some of
+//! which are snapshots: a small [manifest](manifest) that names chunks by hash. Everything else
+//! (fencing, lineage, retention, copies) follows from those two.
+//!
+//! | module | subject | may use |
+//! |---|---|---|
+//! | [`ids`] | the names and numbers that must not be mixed | |
+//! | [`hash`] | from a key to its place in the 64-bit hash space | |
+//! | [`store`] | objects: put if absent, bounded get, list, delete | ids |
+//! | [`chunk`] | rows of state as Parquet files | store, hash |
+//! | [`manifest`] | which chunks make up which state of which operator | chunk |
+//! | [`log`] | a job's history | manifest |
+//! | [`repository`] | addresses, retention and cleaning, over all of the above | log |
+//!
+//! The format is specified byte by byte in `docs/format/`.
+
+pub mod chunk;
+mod error;
+pub mod hash;
+pub mod ids;
+pub mod log;
+pub mod manifest;
+pub mod repository;
+pub mod store;
+
+pub use error::{Error, Result};
+pub use ids::{ChunkHash, Epoch, JobName, OperatorUid, Sequence, StateName, Tag};
+pub use store::Store;
+
+// What callers need to speak to this crate without naming versions of their own.
+pub use arrow_array::RecordBatch;
+pub use arrow_schema;

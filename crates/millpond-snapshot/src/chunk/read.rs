@@ -1,0 +1,230 @@
+//! From the bytes of a chunk to rows, trusting nothing.
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
+
+use super::columns::check_columns;
+use super::{ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
+use crate::hash::HashRange;
+use crate::ids::ChunkHash;
+use crate::store::Store;
+use crate::{Error, Result};
+
+/// Rows in a batch that a reader gives.
+const BATCH_ROWS: usize = 16 * 1024;
+
+/// Fetches a chunk, checks its hash, and reads the rows whose hash lies in `range`.
+pub async fn read_chunk(
+    store: &Store,
+    chunk: &ChunkRef,
+    state: StateKind,
+    range: HashRange,
+) -> Result<ChunkReader> {
+    let bytes = store.get_chunk(chunk).await?;
+    ChunkReader::new(bytes, chunk, state, range)
+}
+
+impl Store {
+    /// The bytes of a chunk, checked against its hash.
+    pub async fn get_chunk(&self, chunk: &ChunkRef) -> Result<Bytes> {
+        let path = chunk.path();
+        if chunk.bytes > MAX_CHUNK_BYTES {
+            let problem = format!("expected at most {MAX_CHUNK_BYTES}, found {}", chunk.bytes);
+            return Err(Error::corrupt(&path, "size in the manifest", problem));
+        }
+        let bytes = match chunk.pack {
+            Some(pack) => self.get_range(&path, pack.offset, chunk.bytes).await?,
+            None => self.get(&path, chunk.bytes).await?,
+        };
+        let Some(bytes) = bytes else {
+            let problem = "the manifest names it and it is not there";
+            return Err(Error::corrupt(&path, "object", problem));
+        };
+        if bytes.len() as u64 != chunk.bytes {
+            let problem = format!("expected {}, found {}", chunk.bytes, bytes.len());
+            return Err(Error::corrupt(&path, "size", problem));
+        }
+        let found = ChunkHash::of(&bytes);
+        if found != chunk.hash {
+            let problem = format!("expected {}, found {found}", chunk.hash);
+            return Err(Error::corrupt(&path, "BLAKE3 hash", problem));
+        }
+        Ok(bytes)
+    }
+}
+
+/// The rows of a chunk in a range of hashes, batch by batch, sorted by hash.
+///
+/// Only row groups that the range meets are decoded. Everything that the bytes say is checked against
+/// the manifest: an error names the chunk and what is wrong with it.
+pub struct ChunkReader {
+    file: String,
+    schema: SchemaRef,
+    range: HashRange,
+    whole: HashRange,
+    last: u64,
+    batches: ParquetRecordBatchReader,
+}
+
+impl ChunkReader {
+    /// Reads a chunk from its bytes, whose hash has been checked.
+    pub fn new(bytes: Bytes, chunk: &ChunkRef, state: StateKind, range: HashRange) -> Result<Self> {
+        let file = chunk.path().to_string();
+        let corrupt = |field: &str, problem: String| Error::corrupt(&file, field, problem);
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)
+            .map_err(|error| corrupt("Parquet metadata", error.to_string()))?;
+        let metadata = builder.metadata().clone();
+        check_metadata(&file, &metadata, chunk, state)?;
+        let schema = builder.schema().clone();
+        check_columns(&schema, state, chunk.kind)
+            .map_err(|(field, problem)| corrupt(&field, problem))?;
+
+        let mut groups = Vec::new();
+        for (index, group) in metadata.row_groups().iter().enumerate() {
+            let hashes = group_range(group).ok_or_else(|| {
+                corrupt(
+                    "statistics of column hash",
+                    format!("missing in row group {index}"),
+                )
+            })?;
+            if hashes.intersects(range) {
+                groups.push(index);
+            }
+        }
+        let batches = builder
+            .with_row_groups(groups)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|error| corrupt("Parquet pages", error.to_string()))?;
+        Ok(ChunkReader {
+            file,
+            schema,
+            range,
+            whole: chunk.range,
+            last: chunk.range.start(),
+            batches,
+        })
+    }
+
+    /// The columns of the chunk.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn check(&mut self, batch: &RecordBatch) -> Result<()> {
+        let hashes = batch.column(0).as_primitive::<UInt64Type>().values();
+        let (Some(&first), Some(&last)) = (hashes.first(), hashes.last()) else {
+            return Ok(());
+        };
+        if first < self.last || !hashes.is_sorted() {
+            return Err(Error::corrupt(
+                &self.file,
+                "column hash",
+                "rows are not sorted",
+            ));
+        }
+        if !self.whole.contains(first) || !self.whole.contains(last) {
+            let problem = format!("rows lie outside {}", self.whole);
+            return Err(Error::corrupt(&self.file, "column hash", problem));
+        }
+        self.last = last;
+        Ok(())
+    }
+}
+
+impl Iterator for ChunkReader {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        loop {
+            let batch = match self.batches.next()? {
+                Ok(batch) => batch,
+                Err(error) => return Some(Err(Error::corrupt(&self.file, "Parquet pages", error))),
+            };
+            if let Err(error) = self.check(&batch) {
+                return Some(Err(error));
+            }
+            let hashes = batch.column(0).as_primitive::<UInt64Type>().values();
+            let start = hashes.partition_point(|&hash| hash < self.range.start());
+            let end = hashes.partition_point(|&hash| hash <= self.range.end());
+            if start < end {
+                return Some(Ok(batch.slice(start, end - start)));
+            }
+        }
+    }
+}
+
+/// Checks what the file says of itself against what the manifest says of it.
+fn check_metadata(
+    file: &str,
+    metadata: &ParquetMetaData,
+    chunk: &ChunkRef,
+    state: StateKind,
+) -> Result<()> {
+    let about = metadata.file_metadata();
+    let get = |key: &str| {
+        let entries = about.key_value_metadata().into_iter().flatten();
+        let mut found = entries.filter(|entry| entry.key.strip_prefix("millpond.") == Some(key));
+        found
+            .next()
+            .and_then(|entry| entry.value.as_deref())
+            .unwrap_or("nothing")
+    };
+    let version = get("format_version");
+    match version.parse() {
+        Ok(FORMAT_VERSION) => {}
+        Ok(found) if found > FORMAT_VERSION => {
+            let (file, newest) = (file.to_owned(), FORMAT_VERSION);
+            return Err(Error::Unsupported {
+                file,
+                what: "chunk format version",
+                found,
+                newest,
+            });
+        }
+        _ => {
+            let problem = format!("expected {FORMAT_VERSION}, found {version}");
+            return Err(Error::corrupt(file, "millpond.format_version", problem));
+        }
+    }
+    let expected = [
+        ("state_kind", state.to_string()),
+        ("chunk_kind", chunk.kind.to_string()),
+        ("hash_start", format!("{:016x}", chunk.range.start())),
+        ("hash_end", format!("{:016x}", chunk.range.end())),
+        ("job", chunk.job.to_string()),
+    ];
+    for (key, expected) in expected {
+        let found = get(key);
+        if found != expected {
+            let problem = format!("the manifest says {expected}, the chunk {found}");
+            return Err(Error::corrupt(file, format!("millpond.{key}"), problem));
+        }
+    }
+    if u64::try_from(about.num_rows()) != Ok(chunk.rows) {
+        let problem = format!(
+            "the manifest says {}, the chunk {}",
+            chunk.rows,
+            about.num_rows()
+        );
+        return Err(Error::corrupt(file, "number of rows", problem));
+    }
+    Ok(())
+}
+
+/// The hashes of a row group, from the statistics of its first column.
+fn group_range(group: &RowGroupMetaData) -> Option<HashRange> {
+    match group.columns().first()?.statistics()? {
+        // Parquet keeps unsigned numbers as the signed ones of the same bits.
+        Statistics::Int64(hashes) => {
+            HashRange::new(*hashes.min_opt()? as u64, *hashes.max_opt()? as u64)
+        }
+        _ => None,
+    }
+}

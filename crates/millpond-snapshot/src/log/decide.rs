@@ -1,0 +1,36 @@
+//! From where a run goes on that is started under a name that has run before.
+
+use super::{Entry, EntryBody};
+use crate::repository::SnapshotAddress;
+
+/// From where a run goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ContinueDecision {
+    /// From nothing: the name has not run, its last run was ended on purpose, or that run began from
+    /// nothing and died before its first snapshot.
+    Fresh,
+    /// From this snapshot, because the last run died.
+    From(SnapshotAddress),
+}
+
+/// Decides from the entries of a job, in order; those of the last run are enough.
+///
+/// The snapshots of earlier runs do not count: if the last run died before its first snapshot, it is
+/// continued from what it began from itself.
+pub fn continue_from(entries: &[Entry]) -> ContinueDecision {
+    let Some(run) = entries.iter().map(|entry| entry.run).max() else {
+        return ContinueDecision::Fresh;
+    };
+    let of_run = || entries.iter().rev().filter(|entry| entry.run == run);
+    if of_run().any(Entry::ends_run) {
+        return ContinueDecision::Fresh;
+    }
+    if let Some(snapshot) = of_run().find(|entry| entry.snapshot().is_some()) {
+        return ContinueDecision::From(SnapshotAddress::Entry(snapshot.id()));
+    }
+    let restored_from = of_run().find_map(|entry| match &entry.body {
+        EntryBody::Start { restored_from, .. } => restored_from.clone(),
+        _ => None,
+    });
+    restored_from.map_or(ContinueDecision::Fresh, ContinueDecision::From)
+}

@@ -1,0 +1,194 @@
+//! The operations on objects.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+
+use crate::{Error, Result};
+
+/// An open store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    address: Arc<str>,
+}
+
+/// What became of a put-if-absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// The object was not there, and is now, durably.
+    Created,
+    /// An object of that name was there and is unchanged.
+    Exists,
+}
+
+/// What a listing tells of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Where it stands, relative to the store.
+    pub path: Path,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was written, by the store's clock.
+    pub modified: Timestamp,
+}
+
+impl Store {
+    /// Wraps an `object_store` implementation, without looking whether it holds a store.
+    /// `address` is what messages call it.
+    pub fn over(objects: Arc<dyn ObjectStore>, address: impl Into<Arc<str>>) -> Self {
+        Store {
+            objects,
+            address: address.into(),
+        }
+    }
+
+    /// The path or URL that the store was opened with.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Creates an object, unless one of that name exists. When this returns, the object is durable
+    /// and everybody sees it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] says with `may_have_happened` whether the object may be there nevertheless.
+    pub async fn put_if_absent(&self, path: &Path, bytes: Bytes) -> Result<PutOutcome> {
+        match self.put(path, bytes, PutMode::Create).await {
+            Ok(()) => Ok(PutOutcome::Created),
+            Err(object_store::Error::AlreadyExists { .. })
+            | Err(object_store::Error::Precondition { .. }) => Ok(PutOutcome::Exists),
+            Err(error) => Err(self.failed("write", path, error)),
+        }
+    }
+
+    async fn put(&self, path: &Path, bytes: Bytes, mode: PutMode) -> object_store::Result<()> {
+        let payload = PutPayload::from_bytes(bytes);
+        self.objects.put_opts(path, payload, mode.into()).await?;
+        Ok(())
+    }
+
+    /// Reads an object of at most `limit` bytes; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it is larger, before any of it is read.
+    pub async fn get(&self, path: &Path, limit: u64) -> Result<Option<Bytes>> {
+        let found = match self.objects.get(path).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found.map_err(|error| self.failed("read", path, error))?,
+        };
+        if found.meta.size > limit {
+            let problem = format!("expected at most {limit} bytes, found {}", found.meta.size);
+            return Err(Error::corrupt(path, "size", problem));
+        }
+        let bytes = found
+            .bytes()
+            .await
+            .map_err(|error| self.failed("read", path, error))?;
+        Ok(Some(bytes))
+    }
+
+    /// Reads `length` bytes of an object from `offset`; fewer if it ends before. `None` if there is
+    /// no object of that name, or it is shorter than `offset`.
+    pub async fn get_range(&self, path: &Path, offset: u64, length: u64) -> Result<Option<Bytes>> {
+        let Some(end) = offset.checked_add(length) else {
+            return Ok(None);
+        };
+        let Some(info) = self.info(path).await? else {
+            return Ok(None);
+        };
+        if info.bytes <= offset {
+            return Ok(None);
+        }
+        match self
+            .objects
+            .get_range(path, offset..end.min(info.bytes))
+            .await
+        {
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            found => found
+                .map(Some)
+                .map_err(|error| self.failed("read", path, error)),
+        }
+    }
+
+    /// What is known of an object without reading it; `None` if there is none of that name.
+    pub async fn info(&self, path: &Path) -> Result<Option<ObjectInfo>> {
+        match self.objects.head(path).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("look at", path, error)),
+            Ok(meta) => Ok(Some(info(meta))),
+        }
+    }
+
+    /// All objects below a path, in no particular order.
+    pub async fn list(&self, below: &Path) -> Result<Vec<ObjectInfo>> {
+        let listed = self
+            .objects
+            .list(Some(below))
+            .map_ok(info)
+            .try_collect()
+            .await;
+        listed.map_err(|error| self.failed("list", below, error))
+    }
+
+    /// The names directly below a path that themselves have objects below them.
+    pub async fn list_directories(&self, below: &Path) -> Result<Vec<String>> {
+        let listed = self.objects.list_with_delimiter(Some(below)).await;
+        let listed = listed.map_err(|error| self.failed("list", below, error))?;
+        let names = listed
+            .common_prefixes
+            .iter()
+            .filter_map(|path| path.filename());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// Deletes an object; that there is none of that name is no error.
+    pub async fn delete(&self, path: &Path) -> Result<()> {
+        match self.objects.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("delete", path, error)),
+        }
+    }
+
+    fn failed(&self, action: &'static str, path: &Path, error: object_store::Error) -> Error {
+        use object_store::Error as E;
+        let certainly_not = matches!(
+            error,
+            E::PermissionDenied { .. }
+                | E::Unauthenticated { .. }
+                | E::InvalidPath { .. }
+                | E::NotImplemented { .. }
+                | E::NotSupported { .. }
+                | E::UnknownConfigurationKey { .. }
+        );
+        Error::Storage {
+            action,
+            path: format!("{}/{path}", self.address.trim_end_matches('/')),
+            may_have_happened: matches!(action, "write" | "delete") && !certainly_not,
+            source: Box::new(error),
+        }
+    }
+}
+
+fn info(meta: object_store::ObjectMeta) -> ObjectInfo {
+    // Out of jiff's range only if the store's clock is nonsense; the least time is then the safe
+    // reading nowhere, the greatest one is: it keeps the object from being taken for old.
+    let modified = Timestamp::from_millisecond(meta.last_modified.timestamp_millis());
+    ObjectInfo {
+        path: meta.location,
+        bytes: meta.size,
+        modified: modified.unwrap_or(Timestamp::MAX),
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.address)
+    }
+}

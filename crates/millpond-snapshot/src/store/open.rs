@@ -1,0 +1,164 @@
+//! From an address to an open store.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::durable::DurableDirectory;
+use super::{Store, layout};
+use crate::{Error, Result};
+
+/// What to do when there is no store at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Make one.
+    CreateIfMissing,
+    /// Report [`Error::NotFound`].
+    Existing,
+}
+
+/// The content of `millpond.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    format: String,
+    version: u64,
+}
+
+const FORMAT: &str = "millpond-store";
+const VERSION: u64 = 1;
+const MARKER_LIMIT: u64 = 64 * 1024;
+
+/// In-memory stores live as long as the process, so that a second opening finds the first's objects.
+static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
+
+impl Store {
+    /// Opens the store at a path or URL: `dir`, `file:///dir`, `memory://name`, and with the feature
+    /// `cloud` also `s3://`, `gs://` and `az://`, whose credentials come from the environment.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for an address that is no store's, [`Error::NotFound`] if there is
+    /// none and `mode` does not create it, [`Error::Unsupported`] if it is of a newer version, and
+    /// [`Error::Storage`] if it cannot be reached or written.
+    pub async fn open(address: &str, mode: OpenMode) -> Result<Store> {
+        let store = Store::over(connect(address, mode)?, address);
+        store.check_marker(mode).await?;
+        Ok(store)
+    }
+
+    /// Checks that this is a store of a version that can be read, and makes it one if `mode` says so.
+    pub async fn check_marker(&self, mode: OpenMode) -> Result<()> {
+        let path = layout::marker();
+        let bytes = match self.get(&path, MARKER_LIMIT).await? {
+            Some(bytes) => bytes,
+            None if mode == OpenMode::CreateIfMissing => {
+                let marker = Marker {
+                    format: FORMAT.to_owned(),
+                    version: VERSION,
+                };
+                let bytes =
+                    serde_json::to_vec(&marker).map_err(|e| Error::corrupt(&path, "json", e))?;
+                self.put_if_absent(&path, bytes.clone().into()).await?;
+                bytes.into()
+            }
+            None => {
+                return Err(Error::NotFound(format!(
+                    "{} is no Millpond store: it has no millpond.json; check the address",
+                    self.address()
+                )));
+            }
+        };
+        let marker: Marker =
+            serde_json::from_slice(&bytes).map_err(|e| Error::corrupt(&path, "json", e))?;
+        if marker.format != FORMAT {
+            let problem = format!("expected {FORMAT:?}, found {:?}", marker.format);
+            return Err(Error::corrupt(&path, "format", problem));
+        }
+        if marker.version != VERSION {
+            return Err(Error::Unsupported {
+                file: format!("{}/{path}", self.address()),
+                what: "store version",
+                found: marker.version,
+                newest: VERSION,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn connect(address: &str, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
+    if !address.contains("://") {
+        return directory(address.into(), mode);
+    }
+    let invalid = |why: &dyn std::fmt::Display| {
+        Error::InvalidInput(format!(
+            "{address:?} is not the address of a store ({why}); use a path, file:///dir, memory://name, s3://, gs:// or az://"
+        ))
+    };
+    let url = Url::parse(address).map_err(|error| invalid(&error))?;
+    match url.scheme() {
+        "file" => {
+            let path = url
+                .to_file_path()
+                .map_err(|()| invalid(&"not a local path"))?;
+            directory(path, mode)
+        }
+        "memory" => Ok(memory(address)),
+        "s3" | "s3a" | "gs" | "az" | "azure" | "abfs" | "abfss" => cloud(&url),
+        scheme => Err(invalid(&format_args!("unknown scheme {scheme:?}"))),
+    }
+}
+
+fn directory(path: PathBuf, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
+    let storage = |action, source: Box<dyn std::error::Error + Send + Sync>| Error::Storage {
+        action,
+        path: path.display().to_string(),
+        may_have_happened: false,
+        source,
+    };
+    if mode == OpenMode::CreateIfMissing {
+        std::fs::create_dir_all(&path)
+            .map_err(|error| storage("create the store", error.into()))?;
+    } else if !path.is_dir() {
+        return Err(Error::NotFound(format!(
+            "there is no store at {}: no such directory; check the path",
+            path.display()
+        )));
+    }
+    let root = path
+        .canonicalize()
+        .map_err(|error| storage("open the store", error.into()))?;
+    let directory =
+        DurableDirectory::new(&root).map_err(|error| storage("open the store", error.into()))?;
+    Ok(Arc::new(directory))
+}
+
+fn memory(address: &str) -> Arc<dyn ObjectStore> {
+    // A panic elsewhere cannot leave the map half-changed.
+    let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+    stores
+        .entry(address.trim_end_matches('/').to_owned())
+        .or_default()
+        .clone()
+}
+
+#[cfg(feature = "cloud")]
+fn cloud(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    let environment = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let (objects, prefix) = object_store::parse_url_opts(url, environment)
+        .map_err(|error| Error::InvalidInput(format!("cannot use the store {url}: {error}")))?;
+    Ok(Arc::new(object_store::prefix::PrefixStore::new(
+        objects, prefix,
+    )))
+}
+
+#[cfg(not(feature = "cloud"))]
+fn cloud(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    Err(Error::InvalidInput(format!(
+        "this build cannot use {url}: it was built without the feature `cloud`; build with `--features cloud`"
+    )))
+}
