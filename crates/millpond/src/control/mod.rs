@@ -1,0 +1,7 @@
+//! How a running job is seen and steered from outside.
+//!
+//! * [`view`]: what is known of the job, published by the coordinator each time it changes.
+//! * [`request`]: what may be asked of it.
+
+pub(crate) mod request;
+pub(crate) mod view;

@@ -1,0 +1,89 @@
+//! Operators without state: a batch in, a batch out, at the time at which it came.
+
+use std::rc::Rc;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::{ParallelizationContract, Pipeline};
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::StreamVec;
+use timely::progress::operate::FrontierInterest;
+
+use super::time::Time;
+use crate::runtime::failure::{Failure, Reporter};
+
+/// Applies `logic` to each batch. `logic` pushes its results into the second argument, and says which record
+/// it failed on if it fails; nothing is sent from then on.
+pub(crate) fn stateless<'s, A, B, L>(
+    stream: StreamVec<'s, Time, A>,
+    name: &str,
+    reporter: Rc<Reporter>,
+    mut logic: L,
+) -> StreamVec<'s, Time, B>
+where
+    A: Clone + 'static,
+    B: Clone + 'static,
+    L: FnMut(&mut Vec<A>, &mut Vec<B>) -> Result<(), Failure> + 'static,
+{
+    let mut builder = OperatorBuilder::new(name.to_owned(), stream.scope());
+    let mut input = builder.new_input(stream, Pipeline);
+    let (output, stream) = builder.new_output::<Vec<B>>();
+    let mut output = OutputBuilder::<Time, CapacityContainerBuilder<Vec<B>>>::from(output);
+    builder.set_notify_for(0, FrontierInterest::Never);
+    let mut results = Vec::new();
+    // After a failure the capabilities of what was not processed are kept: the frontier must not pass it.
+    let mut kept = Vec::new();
+    builder.build(move |_capabilities| {
+        move |_frontiers| {
+            let mut output = output.activate();
+            input.for_each(|capability, batch| {
+                if kept.is_empty() {
+                    match reporter.guard(|| logic(batch, &mut results)) {
+                        Some(()) => {
+                            let mut session = output.session(&capability);
+                            if !results.is_empty() {
+                                session.give_container(&mut results);
+                            }
+                            results.clear();
+                            return;
+                        }
+                        None => results.clear(),
+                    }
+                }
+                kept.push(capability);
+            });
+        }
+    });
+    stream
+}
+
+/// Sends each record to the worker that `pact` says, and applies `logic` to what arrives.
+pub(crate) fn exchange<'s, A, B, P>(
+    stream: StreamVec<'s, Time, A>,
+    pact: P,
+    name: &str,
+    mut logic: impl FnMut(&mut Vec<A>, &mut Vec<B>) + 'static,
+) -> StreamVec<'s, Time, B>
+where
+    A: Clone + 'static,
+    B: Clone + 'static,
+    P: ParallelizationContract<Time, Vec<A>>,
+{
+    let mut builder = OperatorBuilder::new(name.to_owned(), stream.scope());
+    let mut input = builder.new_input(stream, pact);
+    let (output, stream) = builder.new_output::<Vec<B>>();
+    let mut output = OutputBuilder::<Time, CapacityContainerBuilder<Vec<B>>>::from(output);
+    builder.set_notify_for(0, FrontierInterest::Never);
+    let mut results = Vec::new();
+    builder.build(move |_capabilities| {
+        move |_frontiers| {
+            let mut output = output.activate();
+            input.for_each(|capability, batch| {
+                logic(batch, &mut results);
+                output.session(&capability).give_container(&mut results);
+                results.clear();
+            });
+        }
+    });
+    stream
+}

@@ -1,0 +1,71 @@
+//! The errors of the engine: few kinds, each of which says who can mend it.
+
+use std::fmt;
+
+/// What to do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A flag, an address or a file is wrong: mend what was given.
+    Input,
+    /// The job's definition or its code is wrong: mend the job.
+    Job,
+    /// The snapshot does not fit or cannot be read: choose another, or say what to do with what does not fit.
+    Snapshot,
+    /// The store cannot be used: mend it, or retry.
+    Store,
+    /// Another run of the job has taken over: this one must not go on.
+    Fenced,
+    /// The run failed and was not, or no longer, restarted.
+    Failed,
+}
+
+/// Why something could not be done.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    fn new(kind: ErrorKind, message: impl ToString) -> Self {
+        Error { kind, message: message.to_string() }
+    }
+    pub(crate) fn input(message: impl ToString) -> Self {
+        Error::new(ErrorKind::Input, message)
+    }
+    pub(crate) fn job(message: impl ToString) -> Self {
+        Error::new(ErrorKind::Job, message)
+    }
+    pub(crate) fn snapshot(message: impl ToString) -> Self {
+        Error::new(ErrorKind::Snapshot, message)
+    }
+    pub(crate) fn store(message: impl ToString) -> Self {
+        Error::new(ErrorKind::Store, message)
+    }
+    pub(crate) fn fenced(message: impl ToString) -> Self {
+        Error::new(ErrorKind::Fenced, message)
+    }
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Error::new(ErrorKind::Failed, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<millpond_snapshot::Error> for Error {
+    fn from(error: millpond_snapshot::Error) -> Self {
+        Error::store(error)
+    }
+}

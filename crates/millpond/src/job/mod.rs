@@ -1,0 +1,3 @@
+//! A job: its definition, its plan, and the program around it.
+
+pub(crate) mod plan;

@@ -1,0 +1,232 @@
+//! What the keyed operators share: keys, states, timers, and their part in snapshots.
+
+use std::cell::RefCell;
+use std::fmt::Debug;
+use std::rc::Rc;
+use std::time::Duration;
+
+use millpond_snapshot::chunk::StateKind;
+use millpond_snapshot::hash::HashRange;
+use serde::{Deserialize, Serialize};
+
+use super::context::{Context, KeyedContext, TimeDomain, Timer, Timers};
+use super::part::{Frozen, PartSender};
+use crate::dataflow::aligned::{Outputs, Wake};
+use crate::runtime::context::WorkerContext;
+use crate::runtime::failure::{Failure, UserError, for_each_record};
+use crate::state::codec;
+use crate::state::descriptor::{StateDeclaration, StateDescriptor};
+use crate::state::keyed::KeyedStates;
+use crate::state::operator::OperatorListState;
+use crate::state::setup::KeyedSetup;
+use crate::state::timers::TimerStore;
+use crate::stream::record::{Data, Key, Record};
+use crate::time::EventTime;
+
+/// Rows that are copied for a snapshot before other operators get their turn.
+const COPY_SLICE: usize = 1 << 14;
+/// How often expired entries are looked for while nothing else happens.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How far event time had come for a range of hashes when a snapshot was taken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct RangeWatermark {
+    start: u64,
+    end: u64,
+    watermark: EventTime,
+}
+
+/// Keys, states and timers of one subtask.
+pub(crate) struct KeyedCore<K> {
+    states: KeyedStates<K>,
+    timers: Timers,
+    watermark: EventTime,
+    /// Event time does not go back at a restore: what was late before is late after.
+    floor: EventTime,
+    reached: OperatorListState<RangeWatermark>,
+    part: PartSender,
+    frozen: Option<Frozen>,
+    now: EventTime,
+}
+
+/// Declares what every keyed operator keeps besides the states of its function.
+fn declare(setup: &mut KeyedSetup) -> (Timers, OperatorListState<RangeWatermark>) {
+    let timers = || Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
+    let (event, processing) = (timers(), timers());
+    for (name, store) in [("event-timers", &event), ("processing-timers", &processing)] {
+        setup.register(StateDescriptor::new(name), StateKind::Timers, None, None, Rc::clone(store) as _);
+    }
+    let reached = setup.operator.union::<RangeWatermark>("watermark");
+    (Timers { event, processing }, reached)
+}
+
+/// The declarations of that, for the plan.
+pub(crate) fn own_declarations<K: Key>() -> Vec<StateDeclaration> {
+    let mut setup = KeyedSetup::new::<K>(0, 1);
+    declare(&mut setup);
+    setup.declarations()
+}
+
+impl<K: Key> KeyedCore<K> {
+    /// Takes over what `setup` declares, with what a snapshot has for it.
+    pub(crate) fn new(context: &Rc<WorkerContext>, operator: usize, mut setup: KeyedSetup) -> Self {
+        let (timers, reached) = declare(&mut setup);
+        let field = codec::column::<K>("key").unwrap_or_else(|error| {
+            context.build_failed(operator, error);
+            std::sync::Arc::new(arrow_schema::Field::new("key", arrow_schema::DataType::Null, true))
+        });
+        setup.cursor.set_now(context.clock.now());
+        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field);
+        if let Err(error) = context.restored.keyed(operator, context.range(), &mut states, &context.handle) {
+            context.build_failed(operator, error);
+        }
+        let part = PartSender::new(context, operator, setup.operator);
+        let floor = floor(&reached.get(), context.range());
+        KeyedCore {
+            states,
+            timers,
+            watermark: EventTime::MIN,
+            floor,
+            reached,
+            part,
+            frozen: None,
+            now: context.clock.now(),
+        }
+    }
+
+    /// Reads the clock; once a batch is enough.
+    pub(crate) fn read_clock(&mut self) {
+        self.now = self.part.context().clock.now();
+        self.states.cursor.set_now(self.now);
+    }
+
+    /// Runs `logic` for a record of `key`.
+    #[inline]
+    pub(crate) fn with_key<O: Data, S: Data>(
+        &mut self,
+        hash: u64,
+        key: &K,
+        timestamp: EventTime,
+        out: &mut Outputs<Record<O>, Record<S>>,
+        logic: impl FnOnce(&mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
+    ) -> Result<(), UserError> {
+        self.states.select(hash, key);
+        let plain = Context { out, timestamp, watermark: self.watermark.max(self.floor), now: self.now };
+        logic(&mut KeyedContext { plain, key, timers: &self.timers })?;
+        self.states.settle();
+        Ok(())
+    }
+
+    /// A context without a key.
+    pub(crate) fn context<'a, O: Data, S: Data>(
+        &self,
+        timestamp: EventTime,
+        out: &'a mut Outputs<Record<O>, Record<S>>,
+    ) -> Context<'a, O, S> {
+        Context { out, timestamp, watermark: self.watermark.max(self.floor), now: self.now }
+    }
+
+    /// Moves event time on and fires what is due.
+    pub(crate) fn advance<O: Data, S: Data>(
+        &mut self,
+        watermark: EventTime,
+        out: &mut Outputs<Record<O>, Record<S>>,
+        on_timer: impl FnMut(Timer, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
+    ) -> Result<(), Failure> {
+        self.watermark = watermark;
+        self.read_clock();
+        self.fire(TimeDomain::Event, watermark, out, on_timer)
+    }
+
+    /// Fires processing-time timers that are due, copies a slice of a snapshot, looks for expired entries.
+    pub(crate) fn poll<O: Data, S: Data>(
+        &mut self,
+        out: &mut Outputs<Record<O>, Record<S>>,
+        on_timer: impl FnMut(Timer, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
+    ) -> Result<Wake, Failure> {
+        self.read_clock();
+        self.fire(TimeDomain::Processing, self.now, out, on_timer)?;
+        let mut wake = match self.timers.processing.borrow().first() {
+            Some(next) => {
+                let wait = next.as_millis().saturating_sub(self.now.as_millis()).max(1);
+                Wake::After(Duration::from_millis(wait.unsigned_abs()))
+            }
+            None => Wake::OnInput,
+        };
+        if self.states.sweep() {
+            wake = wake.or(Wake::After(SWEEP_INTERVAL));
+        }
+        if self.states.is_copying() {
+            self.copy(COPY_SLICE);
+            wake = if self.states.is_copying() { Wake::Soon } else { wake };
+        }
+        Ok(wake)
+    }
+
+    fn fire<O: Data, S: Data>(
+        &mut self,
+        domain: TimeDomain,
+        now: EventTime,
+        out: &mut Outputs<Record<O>, Record<S>>,
+        mut on_timer: impl FnMut(Timer, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
+    ) -> Result<(), Failure> {
+        let store = match domain {
+            TimeDomain::Event => Rc::clone(&self.timers.event),
+            TimeDomain::Processing => Rc::clone(&self.timers.processing),
+        };
+        loop {
+            let Some((time, slot)) = store.borrow_mut().pop(now) else { return Ok(()) };
+            let key = self.states.select_slot(slot);
+            let due = Due { key, timer: Timer { time, domain } };
+            for_each_record(std::slice::from_ref(&due), |due| {
+                let watermark = self.watermark.max(self.floor);
+                let plain = Context { out, timestamp: time, watermark, now: self.now };
+                on_timer(due.timer, &mut KeyedContext { plain, key: &due.key, timers: &self.timers })
+            })?;
+            self.states.settle();
+        }
+    }
+
+    /// Marks the snapshot of `epoch`; the copying follows in slices.
+    pub(crate) fn end_epoch(&mut self, epoch: u64, watermark: EventTime) -> Result<(), Failure> {
+        if self.states.is_copying() {
+            self.copy(usize::MAX);
+        }
+        let range = self.part.context().range();
+        let watermark = watermark.max(self.floor);
+        self.reached.set(vec![RangeWatermark { start: range.start(), end: range.end(), watermark }]);
+        let frozen = self.part.freeze(epoch)?;
+        self.states.freeze(frozen.is_whole());
+        self.frozen = Some(frozen);
+        Ok(())
+    }
+
+    fn copy(&mut self, budget: usize) {
+        if let Some(rows) = self.states.copy_slice(budget)
+            && let Some(frozen) = self.frozen.take()
+        {
+            let states = self.states.declarations().map(|state| (state.name.clone(), state.kind));
+            self.part.write(frozen, states.zip(rows).map(|((name, kind), rows)| (name, kind, rows)).collect());
+        }
+    }
+}
+
+/// A timer of a key, as an error shows it.
+struct Due<K> {
+    key: K,
+    timer: Timer,
+}
+
+impl<K: Debug> Debug for Due<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "timer at {} (key {:?})", self.timer.time, self.key)
+    }
+}
+
+/// The least watermark that any part of `range` had reached; unknown if a part of it is not covered. The end of time is
+/// no floor: a drained job that is started again gets new records.
+fn floor(reached: &[RangeWatermark], range: HashRange) -> EventTime {
+    let inside = |r: &&RangeWatermark| r.start <= range.end() && r.end >= range.start();
+    let least = reached.iter().filter(inside).map(|r| r.watermark).min();
+    least.filter(|watermark| *watermark != EventTime::MAX).unwrap_or(EventTime::MIN)
+}

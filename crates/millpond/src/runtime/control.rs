@@ -1,0 +1,154 @@
+//! The control plane: a dataflow beside the job's, so that one process or many need no second network protocol.
+//!
+//! Two operators a worker: one takes what the worker has to say and sends it to the worker it is for, the other
+//! delivers what arrives to the mailbox, and on worker 0 to the coordinator.
+
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{Scope, StreamVec};
+use timely::worker::Worker;
+
+use super::mailbox::{Envelope, Mailbox, Outbound, Outbox};
+use super::message::{ToCoordinator, ToWorker};
+use crate::dataflow::flow::Flow;
+
+/// How often processes tell each other how many records are under way, when that has changed.
+const FLOW_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What the control dataflow of a worker needs to know of its place.
+pub(crate) struct Place {
+    /// Index of this process, number of processes.
+    pub(crate) process: usize,
+    pub(crate) processes: usize,
+    pub(crate) first_epoch: u64,
+    pub(crate) flow: std::sync::Arc<Flow>,
+}
+
+/// What the worker is to do next, as the coordinator said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    GoOn,
+    Abort,
+}
+
+/// A running control dataflow, seen from its worker.
+pub(crate) struct Control {
+    pub(crate) mailbox: Rc<Mailbox>,
+    pub(crate) verdict: Rc<std::cell::Cell<Verdict>>,
+}
+
+/// Builds the control dataflow. `coordinator` gets the messages for the coordinator, on worker 0.
+pub(crate) fn build(worker: &mut Worker, place: Place, coordinator: impl Fn(ToCoordinator) + 'static) -> Control {
+    let verdict = Rc::new(std::cell::Cell::new(Verdict::GoOn));
+    let (sender, receiver) = mpsc::channel();
+    let mailbox = worker.dataflow::<u64, _, _>(|scope| {
+        let (stream, outbox) = speak(scope, &place, sender, receiver);
+        let mailbox = Rc::new(Mailbox::new(outbox, place.first_epoch));
+        listen(stream, place, Rc::clone(&mailbox), Rc::clone(&verdict), coordinator);
+        mailbox
+    });
+    Control { mailbox, verdict }
+}
+
+type Addressed = (u64, Envelope);
+
+fn speak<'s>(
+    scope: Scope<'s, u64>,
+    place: &Place,
+    sender: mpsc::Sender<Outbound>,
+    receiver: mpsc::Receiver<Outbound>,
+) -> (StreamVec<'s, u64, Addressed>, Outbox) {
+    let workers = scope.peers();
+    let threads = workers / place.processes.max(1);
+    let speaks_for_process = place.processes > 1 && scope.index() % threads.max(1) == 0;
+    let (process, processes, flow) = (place.process, place.processes, std::sync::Arc::clone(&place.flow));
+
+    let mut builder = OperatorBuilder::new("control out".to_owned(), scope);
+    let (output, stream) = builder.new_output::<Vec<Addressed>>();
+    let mut output = OutputBuilder::<u64, CapacityContainerBuilder<Vec<Addressed>>>::from(output);
+    let address = builder.operator_info().address;
+    let activator = scope.activator_for(Rc::clone(&address));
+    let outbox = Outbox::new(sender, scope.worker().sync_activator_for(address.to_vec()));
+
+    builder.build(move |mut capabilities| {
+        let mut capability = capabilities.pop();
+        let mut last_balance = 0;
+        move |_frontiers| {
+            let Some(held) = &capability else { return };
+            let mut activated = output.activate();
+            let mut session = activated.session(held);
+            let mut finished = false;
+            for (target, envelope) in receiver.try_iter() {
+                finished |= matches!(envelope, Envelope::Down(ToWorker::Finish));
+                match target {
+                    Some(worker) => session.give((worker as u64, envelope)),
+                    None => (0..workers as u64).for_each(|to| session.give((to, envelope.clone()))),
+                }
+            }
+            if speaks_for_process {
+                let balance = flow.balance();
+                if balance != last_balance {
+                    last_balance = balance;
+                    for other in (0..processes).filter(|other| *other != process) {
+                        let message = ToWorker::FlowElsewhere { process, balance };
+                        session.give(((other * threads) as u64, Envelope::Down(message)));
+                    }
+                }
+                activator.activate_after(FLOW_INTERVAL);
+            }
+            drop(session);
+            drop(activated);
+            // The coordinator speaks last: after `Finish` nobody on worker 0 has anything to say. The other workers
+            // let go when they hear it, which `listen` sees to by sending it to their own mailbox.
+            if finished {
+                capability = None;
+            }
+        }
+    });
+    (stream, outbox)
+}
+
+fn listen<'s>(
+    stream: StreamVec<'s, u64, Addressed>,
+    place: Place,
+    mailbox: Rc<Mailbox>,
+    verdict: Rc<std::cell::Cell<Verdict>>,
+    coordinator: impl Fn(ToCoordinator) + 'static,
+) {
+    let index = stream.scope().index();
+    let mut builder = OperatorBuilder::new("control in".to_owned(), stream.scope());
+    let mut input = builder.new_input(stream, Exchange::new(|(to, _): &Addressed| *to));
+    let mut balances = vec![0_i64; place.processes];
+    builder.build(move |_capabilities| {
+        move |_frontiers| {
+            input.for_each(|_capability, messages| {
+                for (_, envelope) in messages.drain(..) {
+                    match envelope {
+                        Envelope::Up(message) => coordinator(message),
+                        Envelope::Down(ToWorker::BeginEpoch(epoch)) => mailbox.begin_epoch(epoch),
+                        Envelope::Down(ToWorker::Notice(notice)) => mailbox.notify(notice),
+                        Envelope::Down(ToWorker::FlowElsewhere { process, balance }) => {
+                            if let Some(slot) = balances.get_mut(process) {
+                                *slot = balance;
+                            }
+                            place.flow.set_elsewhere(balances.iter().sum());
+                        }
+                        Envelope::Down(ToWorker::Finish) => {
+                            mailbox.finish();
+                            if index != 0 {
+                                mailbox.outbox().command(Some(index), ToWorker::Finish);
+                            }
+                        }
+                        Envelope::Down(ToWorker::Abort) => verdict.set(Verdict::Abort),
+                    }
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,15 @@
+//! What runs a job: workers, the mailbox that ties operators to the coordinator, checkpoints, recovery.
+//!
+//! ```text
+//!   coordinator (process 0) ──▶ control dataflow ──▶ mailbox of each worker ──▶ operators
+//!        ▲                                                                       │
+//!        └───────────────── acknowledgements, failures, drained ◀────────────────┘
+//! ```
+
+pub(crate) mod context;
+pub(crate) mod control;
+pub(crate) mod failure;
+pub(crate) mod mailbox;
+pub(crate) mod message;
+pub(crate) mod restore;
+pub(crate) mod writer;

@@ -1,0 +1,84 @@
+//! The state that a run starts with, as each subtask reads its share of it.
+
+use millpond_snapshot::Store;
+use millpond_snapshot::chunk::{self, StateKind};
+use millpond_snapshot::hash::HashRange;
+use millpond_snapshot::manifest::{Manifest, OperatorSnapshot};
+use tokio::runtime::Handle;
+
+use crate::error::Error;
+use crate::state::codec::StateValue;
+use crate::state::keyed::KeyedStates;
+use crate::state::setup::RegisteredOperatorState;
+
+/// Where the state of an operator of this program stands in a snapshot, as the restore plan decided.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Restored {
+    pub(crate) snapshot: Option<(Store, Manifest)>,
+    /// For each operator of the plan, its place in the manifest.
+    pub(crate) operators: Vec<Option<usize>>,
+}
+
+impl Restored {
+    fn states(&self, operator: usize) -> Option<(&Store, &OperatorSnapshot)> {
+        let (store, manifest) = self.snapshot.as_ref()?;
+        let place = (*self.operators.get(operator)?)?;
+        Some((store, manifest.operators.get(place)?))
+    }
+
+    /// Reads the rows of `range` into the keyed states of an operator.
+    pub(crate) fn keyed<K: StateValue + Eq>(
+        &self,
+        operator: usize,
+        range: HashRange,
+        states: &mut KeyedStates<K>,
+        handle: &Handle,
+    ) -> Result<(), Error> {
+        let Some((store, snapshot)) = self.states(operator) else { return Ok(()) };
+        let names: Vec<_> = states.declarations().map(|declaration| declaration.name.clone()).collect();
+        for (index, name) in names.iter().enumerate() {
+            let Some(state) = snapshot.states.iter().find(|state| state.name == *name) else { continue };
+            for (chunk, parts) in state.chunks.iter().zip(chunk::visible(&state.chunks, range)) {
+                for part in parts {
+                    let outcome = handle.block_on(chunk::read_chunk(store, chunk, state.kind, part));
+                    let read = outcome.map_err(Error::from).and_then(|mut batches| {
+                        batches.try_for_each(|batch| states.restore(index, &batch?))
+                    });
+                    read.map_err(|error| Error::snapshot(format!("operator '{}', state '{name}': {error}", snapshot.uid)))?;
+                }
+            }
+        }
+        states.restored();
+        Ok(())
+    }
+
+    /// Gives operator states their rows: dealt out to `workers`, or whole.
+    pub(crate) fn operator(
+        &self,
+        operator: usize,
+        worker: usize,
+        workers: usize,
+        states: &[RegisteredOperatorState],
+    ) -> Result<(), Error> {
+        let Some((_, snapshot)) = self.states(operator) else { return Ok(()) };
+        for registered in states {
+            let name = &registered.declaration.name;
+            let Some(rows) = snapshot.states.iter().find(|state| state.name == *name).and_then(|s| s.rows_inline.as_ref())
+            else {
+                continue;
+            };
+            let mine: Vec<_> = match registered.declaration.kind {
+                StateKind::OperatorList => {
+                    rows.iter().enumerate().filter(|(row, _)| row % workers == worker).map(|(_, row)| row.clone()).collect()
+                }
+                _ => rows.clone(),
+            };
+            registered
+                .store
+                .borrow_mut()
+                .restore(&mine)
+                .map_err(|error| Error::snapshot(format!("operator '{}', state '{name}': {error}", snapshot.uid)))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Where records come from.
+//!
+//! A [`Source`] lists its *splits*: units of input that one subtask reads, each with a position. Splits and positions
+//! are state; after a restore they go to whoever runs now.
+//!
+//! * [`watermark`]: how event time is read off the records.
+//! * [`rate`]: a limit for the whole process.
+
+pub(crate) mod rate;
+pub(crate) mod watermark;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::runtime::failure::UserError;
+use crate::stream::record::Data;
+use crate::time::EventTime;
+
+/// What a reader has to say after it was asked for records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadStatus {
+    /// There may be more at once.
+    More,
+    /// There is nothing now, but there may be later: the source grows.
+    Waiting,
+    /// The split has come to its end.
+    Finished,
+}
+
+/// A kind of input. One value of it is made where the job is defined, on every worker.
+pub trait Source: 'static {
+    /// What it yields.
+    type Item: Data;
+    /// A unit of input and a position in it, as a snapshot keeps it.
+    type Split: Data;
+    /// Reads a split.
+    type Reader: SplitReader<Item = Self::Item, Split = Self::Split>;
+
+    /// What the source is called in plans and messages, such as `files /data/in`.
+    fn describe(&self) -> String;
+
+    /// A name for a split that no other split of the source has; a split is read once.
+    fn split_id(&self, split: &Self::Split) -> String;
+
+    /// The splits that there are now, each at its beginning. Called on one worker at the start, and again from time to
+    /// time if [`Source::is_bounded`] says that there may be more.
+    ///
+    /// # Errors
+    /// If the input cannot be listed; the run fails.
+    fn discover(&mut self) -> Result<Vec<Self::Split>, UserError>;
+
+    /// Whether all splits are known after the first [`Source::discover`].
+    fn is_bounded(&self) -> bool;
+
+    /// Opens a split at its position.
+    ///
+    /// # Errors
+    /// If it cannot be opened; the run fails.
+    fn open(&self, split: Self::Split) -> Result<Self::Reader, UserError>;
+
+    /// Records a second for the whole job, if there is a limit.
+    fn rate(&self) -> Option<f64> {
+        None
+    }
+}
+
+/// Reads one split.
+pub trait SplitReader: 'static {
+    /// What it yields.
+    type Item: Data;
+    /// What it reads, with the position.
+    type Split: Data;
+
+    /// Pushes at most `max` records that follow the position, and moves the position behind them.
+    ///
+    /// Must not block for long: the worker has other things to do. May give a record an event time of its own.
+    ///
+    /// # Errors
+    /// If the input cannot be read or a record is malformed; the run fails with this message.
+    fn read(&mut self, max: usize, out: &mut Vec<(Self::Item, Option<EventTime>)>) -> Result<ReadStatus, UserError>;
+
+    /// The split, with the position behind the last record that was given out.
+    fn split(&self) -> Self::Split;
+}
+
+/// Bound for what a snapshot keeps.
+pub(crate) trait Keep: Serialize + DeserializeOwned {}
+impl<T: Serialize + DeserializeOwned> Keep for T {}

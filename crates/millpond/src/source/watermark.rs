@@ -1,0 +1,114 @@
+//! How event time is read off the records.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::time::EventTime;
+
+/// Makes watermarks from the event times that a split yields.
+pub trait WatermarkGenerator: 'static {
+    /// A record with this event time has been read.
+    fn observe(&mut self, timestamp: EventTime);
+    /// How far event time has come: no record at or before it is expected any more.
+    fn watermark(&self) -> EventTime;
+}
+
+/// The greatest event time so far, less a bound.
+#[derive(Clone, Debug)]
+struct BoundedOutOfOrderness {
+    greatest: EventTime,
+    bound: Duration,
+}
+
+impl WatermarkGenerator for BoundedOutOfOrderness {
+    #[inline]
+    fn observe(&mut self, timestamp: EventTime) {
+        self.greatest = self.greatest.max(timestamp);
+    }
+    fn watermark(&self) -> EventTime {
+        if self.greatest == EventTime::MIN {
+            return EventTime::MIN;
+        }
+        // One less: another record with the same time may follow.
+        EventTime::from_millis(self.greatest.saturating_sub(self.bound).as_millis().saturating_sub(1))
+    }
+}
+
+type Timestamps<T> = Rc<dyn Fn(&T) -> EventTime>;
+type Generators = Rc<dyn Fn() -> Box<dyn WatermarkGenerator>>;
+
+/// When records happened, how far out of order they come, and when a source counts as idle.
+///
+/// ```
+/// use millpond::{EventTime, WatermarkStrategy};
+/// use std::time::Duration;
+/// let strategy = WatermarkStrategy::bounded_out_of_orderness(Duration::from_secs(5))
+///     .timestamps(|reading: &(i64, f64)| EventTime::from_millis(reading.0))
+///     .idle_after(Duration::from_secs(60));
+/// ```
+pub struct WatermarkStrategy<T> {
+    pub(crate) timestamp: Option<Timestamps<T>>,
+    pub(crate) generator: Option<Generators>,
+    pub(crate) idle_after: Option<Duration>,
+}
+
+impl<T> Clone for WatermarkStrategy<T> {
+    fn clone(&self) -> Self {
+        WatermarkStrategy {
+            timestamp: self.timestamp.clone(),
+            generator: self.generator.clone(),
+            idle_after: self.idle_after,
+        }
+    }
+}
+
+impl<T> WatermarkStrategy<T> {
+    /// No event time: the watermark stays at the beginning until the input ends.
+    pub fn none() -> Self {
+        WatermarkStrategy { timestamp: None, generator: None, idle_after: None }
+    }
+
+    /// Records come at most `bound` after one with a later event time.
+    pub fn bounded_out_of_orderness(bound: Duration) -> Self {
+        WatermarkStrategy::own(move || {
+            Box::new(BoundedOutOfOrderness { greatest: EventTime::MIN, bound }) as Box<dyn WatermarkGenerator>
+        })
+    }
+
+    /// Records come in the order of their event time.
+    pub fn ascending() -> Self {
+        WatermarkStrategy::bounded_out_of_orderness(Duration::ZERO)
+    }
+
+    /// Watermarks by a generator of your own; one is made for each split.
+    pub fn own(generator: impl Fn() -> Box<dyn WatermarkGenerator> + 'static) -> Self {
+        WatermarkStrategy { timestamp: None, generator: Some(Rc::new(generator)), idle_after: None }
+    }
+
+    /// Reads the event time off a record. Without it, the source's own timestamps count, where it has them.
+    pub fn timestamps(mut self, timestamp: impl Fn(&T) -> EventTime + 'static) -> Self {
+        self.timestamp = Some(Rc::new(timestamp));
+        self
+    }
+
+    /// A source that has had nothing for this long no longer holds event time back, until it has something again.
+    /// Records that it then yields may be late.
+    pub fn idle_after(mut self, duration: Duration) -> Self {
+        self.idle_after = Some(duration);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bounded_watermark_stays_below_what_may_still_come() {
+        let mut generator = BoundedOutOfOrderness { greatest: EventTime::MIN, bound: Duration::from_millis(10) };
+        assert_eq!(generator.watermark(), EventTime::MIN);
+        generator.observe(EventTime::from_millis(100));
+        generator.observe(EventTime::from_millis(95));
+        assert_eq!(generator.watermark(), EventTime::from_millis(89));
+    }
+}

@@ -1,0 +1,239 @@
+//! All the keyed states of one subtask together.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow_array::{Array, BooleanArray, RecordBatch, UInt64Array};
+use arrow_schema::FieldRef;
+
+use super::codec::{self, StateValue};
+use super::descriptor::StateDeclaration;
+use super::keys::{KeyTable, Slot};
+use super::rows::{KeyedRows, Rows, TypedKeys};
+use crate::error::Error;
+use crate::time::EventTime;
+
+/// Where a subtask is: at which key, and when.
+#[derive(Debug, Default)]
+pub(crate) struct Cursor {
+    slot: Cell<Slot>,
+    now: Cell<i64>,
+    emptied: Cell<bool>,
+    tombstoned: RefCell<HashSet<Slot>>,
+}
+
+impl Cursor {
+    /// The slot of the current key.
+    #[inline]
+    pub(crate) fn slot(&self) -> Slot {
+        self.slot.get()
+    }
+    /// Processing time in milliseconds since 1970, as of the last poll.
+    #[inline]
+    pub(crate) fn now(&self) -> i64 {
+        self.now.get()
+    }
+    pub(crate) fn set_now(&self, now: EventTime) {
+        self.now.set(now.as_millis());
+    }
+    /// A store has removed something: perhaps the key has nothing left.
+    pub(crate) fn emptied(&self) {
+        self.emptied.set(true);
+    }
+    /// The next snapshot will write a tombstone for `slot`, which must keep its key until then.
+    pub(crate) fn tombstone(&self, slot: Slot) {
+        self.tombstoned.borrow_mut().insert(slot);
+    }
+}
+
+/// One keyed state of a subtask, whatever its types.
+pub(crate) trait Store {
+    /// Whether the key in `slot` has anything here.
+    fn is_present(&self, slot: Slot) -> bool;
+    /// Drops what has expired in `slot`; whether anything is left.
+    fn sweep(&mut self, slot: Slot) -> bool;
+    /// Whether entries can expire.
+    fn expires(&self) -> bool;
+    /// Marks what a snapshot must take: what changed since the last one, or everything.
+    fn freeze(&mut self, everything: bool);
+    /// Copies rows of the frozen snapshot, at most `budget`, which is reduced. `true` when nothing is left to copy.
+    fn copy_slice(&mut self, budget: &mut usize) -> bool;
+    /// The copied rows.
+    fn take_rows(&mut self) -> Box<dyn Rows>;
+    /// Puts rows of a chunk in place.
+    fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error>;
+    /// Removes what the tombstones of a chunk name.
+    fn restore_dead(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error>;
+}
+
+/// A registered state.
+pub(crate) struct Registered {
+    pub(crate) declaration: StateDeclaration,
+    pub(crate) store: Rc<RefCell<dyn Store>>,
+}
+
+/// Slots looked at for expiry in one go.
+const SWEEP_SLICE: usize = 256;
+
+/// The keys of a subtask and their states.
+pub(crate) struct KeyedStates<K> {
+    pub(crate) cursor: Rc<Cursor>,
+    keys: KeyTable<K>,
+    states: Vec<Registered>,
+    key_field: FieldRef,
+    /// State being copied, counted from the end of the freeze; `None` if no copy is under way.
+    copying: Option<usize>,
+    sweep_at: usize,
+}
+
+impl<K: StateValue + Eq> KeyedStates<K> {
+    pub(crate) fn new(cursor: Rc<Cursor>, states: Vec<Registered>, key_field: FieldRef) -> Self {
+        KeyedStates { cursor, keys: KeyTable::new(), states, key_field, copying: None, sweep_at: 0 }
+    }
+
+    pub(crate) fn declarations(&self) -> impl Iterator<Item = &StateDeclaration> {
+        self.states.iter().map(|state| &state.declaration)
+    }
+
+    /// Moves to `key`.
+    #[inline]
+    pub(crate) fn select(&mut self, hash: u64, key: &K) {
+        let (slot, new) = self.keys.slot(hash, key);
+        self.cursor.slot.set(slot);
+        if new {
+            self.cursor.emptied();
+        }
+    }
+
+    /// Moves to the key in `slot`, and gives it.
+    pub(crate) fn select_slot(&mut self, slot: Slot) -> K {
+        self.cursor.slot.set(slot);
+        self.keys.key(slot).clone()
+    }
+
+    /// Forgets the current key if nothing is left of it. To be called after each record and each timer.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if self.cursor.emptied.take() {
+            self.release_if_empty(self.cursor.slot());
+        }
+    }
+
+    fn release_if_empty(&mut self, slot: Slot) {
+        if !self.states.iter().any(|state| state.store.borrow().is_present(slot)) {
+            let tombstone = self.cursor.tombstoned.borrow().contains(&slot);
+            self.keys.release(slot, tombstone);
+        }
+    }
+
+    /// Keys with any state.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Looks for expired entries in the next few slots. Says whether there is anything that can expire.
+    pub(crate) fn sweep(&mut self) -> bool {
+        if self.keys.len() == 0 || !self.states.iter().any(|state| state.store.borrow().expires()) {
+            return false;
+        }
+        for _ in 0..SWEEP_SLICE.min(self.keys.capacity()) {
+            let slot = self.sweep_at as Slot;
+            self.sweep_at = (self.sweep_at + 1) % self.keys.capacity();
+            let mut lost = false;
+            for state in &self.states {
+                let mut store = state.store.borrow_mut();
+                lost |= store.is_present(slot) && !store.sweep(slot);
+            }
+            if lost {
+                self.release_if_empty(slot);
+            }
+        }
+        self.cursor.emptied.set(false);
+        true
+    }
+
+    /// Marks the snapshot: what changed since the last one, or everything.
+    pub(crate) fn freeze(&mut self, everything: bool) {
+        self.cursor.tombstoned.borrow_mut().clear();
+        self.keys.freeze();
+        for state in &self.states {
+            state.store.borrow_mut().freeze(everything);
+        }
+        self.copying = Some(0);
+    }
+
+    /// Whether a copy is under way.
+    pub(crate) fn is_copying(&self) -> bool {
+        self.copying.is_some()
+    }
+
+    /// Copies at most `budget` rows; the rows of all states, in the order of their declaration, once all are copied.
+    pub(crate) fn copy_slice(&mut self, mut budget: usize) -> Option<Vec<KeyedRows>> {
+        let mut at = self.copying?;
+        while at < self.states.len() {
+            if !self.states[at].store.borrow_mut().copy_slice(&mut budget) {
+                self.copying = Some(at);
+                return None;
+            }
+            at += 1;
+        }
+        let all = self.states.iter().map(|state| self.with_keys(state.store.borrow_mut().take_rows())).collect();
+        self.keys.thaw();
+        self.copying = None;
+        Some(all)
+    }
+
+    fn with_keys(&self, rows: Box<dyn Rows>) -> KeyedRows {
+        let slots = rows.slots();
+        let keys = TypedKeys {
+            hashes: slots.iter().map(|slot| self.keys.hash(*slot)).collect(),
+            keys: slots.iter().map(|slot| self.keys.key(*slot).clone()).collect(),
+            field: Arc::clone(&self.key_field),
+        };
+        KeyedRows { keys: Box::new(keys), rows }
+    }
+
+    /// Puts the rows of a batch of state number `state` in place: live rows are set, tombstones remove.
+    pub(crate) fn restore(&mut self, state: usize, batch: &RecordBatch) -> Result<(), Error> {
+        let deleted = batch
+            .column_by_name("deleted")
+            .and_then(|column| column.as_any().downcast_ref::<BooleanArray>())
+            .ok_or_else(|| Error::snapshot("a chunk has no column 'deleted' of type boolean"))?;
+        if deleted.true_count() == 0 {
+            return self.restore_rows(state, batch, |store, slots, rows| store.restore_live(slots, rows));
+        }
+        // Tombstones sort before the rows of the same key, so doing them first keeps the order.
+        let kept = BooleanArray::new(!deleted.values(), None);
+        let live = arrow_select::filter::filter_record_batch(batch, &kept);
+        let dead = arrow_select::filter::filter_record_batch(batch, deleted);
+        self.restore_rows(state, &dead.map_err(Error::snapshot)?, |store, slots, rows| store.restore_dead(slots, rows))?;
+        self.restore_rows(state, &live.map_err(Error::snapshot)?, |store, slots, rows| store.restore_live(slots, rows))
+    }
+
+    fn restore_rows(
+        &mut self,
+        state: usize,
+        batch: &RecordBatch,
+        apply: impl FnOnce(&mut dyn Store, &[Slot], &RecordBatch) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let hashes = batch
+            .column_by_name("hash")
+            .and_then(|column| column.as_any().downcast_ref::<UInt64Array>())
+            .ok_or_else(|| Error::snapshot("a chunk has no column 'hash' of type u64"))?;
+        let keys: Vec<K> = codec::decode_column(batch, "key")?;
+        let slots: Vec<Slot> =
+            keys.iter().enumerate().map(|(row, key)| self.keys.slot(hashes.value(row), key).0).collect();
+        let store = Rc::clone(&self.states[state].store);
+        apply(&mut *store.borrow_mut(), &slots, batch)
+    }
+
+    /// Forgets keys of which a restore has left nothing.
+    pub(crate) fn restored(&mut self) {
+        for slot in self.keys.slots().collect::<Vec<_>>() {
+            self.release_if_empty(slot);
+        }
+        self.cursor.emptied.set(false);
+    }
+}

@@ -1,0 +1,294 @@
+//! The store for a map a key. Entries are tracked one by one: a change to one does not rewrite the others.
+
+use std::collections::BTreeMap;
+use std::ops::RangeBounds;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::FieldRef;
+
+use super::codec::{self, StateValue};
+use super::descriptor::{Ttl, TtlUpdate};
+use super::keyed::{Cursor, Store};
+use super::keys::Slot;
+use super::rows::{self, Rows};
+use super::tracker::{Mark, Next, Tracker};
+use crate::error::Error;
+use crate::time::millis;
+
+/// One entry.
+struct Entry<V> {
+    value: V,
+    mark: Mark,
+    expires_at: i64,
+}
+
+/// Maps by slot, each sorted by its own key. Reading and writing are for the cursor's key.
+pub(crate) struct MapStore<M, V> {
+    cursor: Rc<Cursor>,
+    maps: Vec<BTreeMap<M, Entry<V>>>,
+    ttl: Option<Ttl>,
+    tracker: Tracker<(Slot, M)>,
+    copied: MapRows<M, V>,
+}
+
+struct MapRows<M, V> {
+    map_key: FieldRef,
+    value: FieldRef,
+    slots: Vec<Slot>,
+    map_keys: Vec<M>,
+    values: Vec<Option<V>>,
+    deleted: Vec<bool>,
+    expiries: Option<Vec<Option<i64>>>,
+}
+
+impl<M: StateValue, V: StateValue> MapRows<M, V> {
+    fn new(map_key: FieldRef, value: FieldRef, expires: bool) -> Self {
+        MapRows {
+            map_key,
+            value,
+            slots: Vec::new(),
+            map_keys: Vec::new(),
+            values: Vec::new(),
+            deleted: Vec::new(),
+            expiries: expires.then(Vec::new),
+        }
+    }
+
+    fn push(&mut self, slot: Slot, map_key: M, value: Option<V>, expiry: Option<i64>) {
+        self.slots.push(slot);
+        self.map_keys.push(map_key);
+        self.deleted.push(value.is_none());
+        self.values.push(value);
+        if let Some(expiries) = &mut self.expiries {
+            expiries.push(expiry);
+        }
+    }
+}
+
+impl<M: StateValue, V: StateValue> Rows for MapRows<M, V> {
+    fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+    fn deleted(&self) -> &[bool] {
+        &self.deleted
+    }
+    fn columns(&self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
+        let map_keys: Vec<&M> = order.iter().map(|row| &self.map_keys[*row as usize]).collect();
+        let values: Vec<&Option<V>> = order.iter().map(|row| &self.values[*row as usize]).collect();
+        let mut columns = vec![
+            (Arc::clone(&self.map_key), codec::encode(&self.map_key, &map_keys)?),
+            (Arc::clone(&self.value), codec::encode(&self.value, &values)?),
+        ];
+        columns.extend(self.expiries.as_ref().map(|expiries| rows::expiry_column(order, expiries)));
+        Ok(columns)
+    }
+}
+
+impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
+    pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, map_key: &FieldRef, value: &FieldRef) -> Self {
+        MapStore {
+            cursor,
+            maps: Vec::new(),
+            ttl,
+            tracker: Tracker::new(),
+            copied: MapRows::new(Arc::clone(map_key), codec::nullable(value), ttl.is_some()),
+        }
+    }
+
+    fn here(&mut self) -> Slot {
+        let slot = self.cursor.slot();
+        self.grow(slot);
+        slot
+    }
+
+    fn grow(&mut self, slot: Slot) {
+        if slot as usize >= self.maps.len() {
+            self.maps.resize_with(slot as usize + 1, BTreeMap::new);
+        }
+    }
+
+    /// Drops entries of `slot` that have expired.
+    fn expire(&mut self, slot: Slot) {
+        let (Some(_), now) = (self.ttl, self.cursor.now()) else { return };
+        let Some(map) = self.maps.get(slot as usize) else { return };
+        let gone: Vec<M> = map.iter().filter(|(_, entry)| entry.expires_at <= now).map(|(key, _)| key.clone()).collect();
+        for key in &gone {
+            self.remove_at(slot, key);
+        }
+        if !gone.is_empty() {
+            self.cursor.emptied();
+        }
+    }
+
+    /// The value under `key`, with the current key's map.
+    pub(crate) fn get(&mut self, key: &M) -> Option<&V> {
+        let slot = self.here();
+        self.expire(slot);
+        if self.ttl.is_some_and(|ttl| ttl.update == TtlUpdate::OnReadAndWrite) {
+            self.update(key, |_| ());
+        }
+        self.maps[slot as usize].get(key).map(|entry| &entry.value)
+    }
+
+    /// Changes the value under `key` in place, if there is one.
+    pub(crate) fn update<R>(&mut self, key: &M, change: impl FnOnce(&mut V) -> R) -> Option<R> {
+        let slot = self.here();
+        self.expire(slot);
+        let expires_at = self.expiry();
+        let MapStore { maps, tracker, copied, .. } = self;
+        let entry = maps[slot as usize].get_mut(key)?;
+        if tracker.is_due(entry.mark) {
+            copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
+            entry.mark = tracker.copied();
+        }
+        tracker.change(&mut entry.mark, || (slot, key.clone()));
+        entry.expires_at = expires_at;
+        Some(change(&mut entry.value))
+    }
+
+    /// Puts `value` under `key`; gives back what was there.
+    pub(crate) fn insert(&mut self, key: M, value: V) -> Option<V> {
+        let mut value = Some(value);
+        if let Some(old) = self.update(&key, |place| value.take().map(|value| std::mem::replace(place, value))) {
+            return old;
+        }
+        let slot = self.here();
+        let mut mark = Mark::default();
+        self.tracker.change(&mut mark, || (slot, key.clone()));
+        let expires_at = self.expiry();
+        if let Some(value) = value {
+            self.maps[slot as usize].insert(key, Entry { value, mark, expires_at });
+        }
+        None
+    }
+
+    /// Takes away what is under `key`.
+    pub(crate) fn remove(&mut self, key: &M) -> Option<V> {
+        let slot = self.here();
+        self.expire(slot);
+        let value = self.remove_at(slot, key);
+        if value.is_some() {
+            self.cursor.emptied();
+        }
+        value
+    }
+
+    fn remove_at(&mut self, slot: Slot, key: &M) -> Option<V> {
+        let entry = self.maps[slot as usize].remove(key)?;
+        if self.tracker.is_due(entry.mark) {
+            self.copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
+            // It is in the snapshot being copied, so the next one must say that it went.
+            self.tracker.remove(self.tracker.copied(), || (slot, key.clone()));
+            self.cursor.tombstone(slot);
+        } else if self.tracker.remove(entry.mark, || (slot, key.clone())) {
+            self.cursor.tombstone(slot);
+        }
+        Some(entry.value)
+    }
+
+    /// Removes every entry of the current key.
+    pub(crate) fn clear(&mut self) {
+        let slot = self.here();
+        while let Some(key) = self.maps[slot as usize].keys().next().cloned() {
+            self.remove_at(slot, &key);
+        }
+        self.cursor.emptied();
+    }
+
+    /// The entries of the current key whose own key is in `range`, in order.
+    pub(crate) fn range(&mut self, range: impl RangeBounds<M>) -> impl Iterator<Item = (&M, &V)> {
+        let slot = self.here();
+        self.expire(slot);
+        self.maps[slot as usize].range(range).map(|(key, entry)| (key, &entry.value))
+    }
+
+    /// How many entries the current key has.
+    pub(crate) fn len(&mut self) -> usize {
+        let slot = self.here();
+        self.expire(slot);
+        self.maps[slot as usize].len()
+    }
+
+    fn expiry(&self) -> i64 {
+        self.ttl.map_or(i64::MAX, |ttl| self.cursor.now().saturating_add(millis(ttl.duration)))
+    }
+}
+
+impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
+    fn is_present(&self, slot: Slot) -> bool {
+        self.maps.get(slot as usize).is_some_and(|map| !map.is_empty())
+    }
+
+    fn sweep(&mut self, slot: Slot) -> bool {
+        self.expire(slot);
+        self.is_present(slot)
+    }
+
+    fn expires(&self) -> bool {
+        self.ttl.is_some()
+    }
+
+    fn freeze(&mut self, everything: bool) {
+        if everything {
+            for (slot, map) in self.maps.iter_mut().enumerate() {
+                for (key, entry) in map {
+                    self.tracker.change(&mut entry.mark, || (slot as Slot, key.clone()));
+                }
+            }
+        }
+        self.tracker.freeze();
+    }
+
+    fn copy_slice(&mut self, budget: &mut usize) -> bool {
+        while *budget > 0 {
+            *budget -= 1;
+            match self.tracker.next() {
+                Next::Changed((slot, key)) => {
+                    let MapStore { maps, tracker, copied, .. } = self;
+                    if let Some(entry) = maps.get_mut(slot as usize).and_then(|map| map.get_mut(&key))
+                        && tracker.is_due(entry.mark)
+                    {
+                        copied.push(slot, key, Some(entry.value.clone()), Some(entry.expires_at));
+                        entry.mark = tracker.copied();
+                    }
+                }
+                Next::Removed((slot, key)) => self.copied.push(slot, key, None, None),
+                Next::Done => return true,
+            }
+        }
+        false
+    }
+
+    fn take_rows(&mut self) -> Box<dyn Rows> {
+        let empty =
+            MapRows::new(Arc::clone(&self.copied.map_key), Arc::clone(&self.copied.value), self.ttl.is_some());
+        Box::new(std::mem::replace(&mut self.copied, empty))
+    }
+
+    fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
+        let keys: Vec<M> = codec::decode_column(batch, "map_key")?;
+        let values: Vec<V> = codec::decode_column(batch, "value")?;
+        let expiries: Option<Vec<Option<i64>>> = match self.ttl {
+            Some(_) if batch.column_by_name("expires_at").is_some() => Some(codec::decode_column(batch, "expires_at")?),
+            _ => None,
+        };
+        for (row, (key, value)) in keys.into_iter().zip(values).enumerate() {
+            self.grow(slots[row]);
+            let expires_at = expiries.as_ref().and_then(|e| e[row]).unwrap_or_else(|| self.expiry());
+            self.maps[slots[row] as usize].insert(key, Entry { value, mark: Mark::RESTORED, expires_at });
+        }
+        Ok(())
+    }
+
+    fn restore_dead(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
+        let keys: Vec<M> = codec::decode_column(batch, "map_key")?;
+        for (slot, key) in slots.iter().zip(keys) {
+            if let Some(map) = self.maps.get_mut(*slot as usize) {
+                map.remove(&key);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,24 @@
+//! State: what operators remember, and how it gets into a snapshot and back.
+//!
+//! * [`descriptor`]: how a state is declared, and what a plan knows of it.
+//! * [`keys`]: one table an operator from key to *slot*; each record is looked up once, whatever states it touches.
+//! * [`tracker`]: which entries changed in which epoch. A freeze is a mark, not a copy.
+//! * [`value`], [`map`], [`timers`]: the stores, each indexed by slot. Lists, reducing and aggregating states are
+//!   values with a hand to hold them ([`handles`]).
+//! * [`operator`]: state of an operator that belongs to no key.
+//! * [`rows`]: frozen rows on their way into a chunk; [`codec`]: between Rust values and Arrow columns.
+//! * [`keyed`]: all the keyed states of one subtask together: freeze, copy in slices, restore.
+//! * [`setup`]: what a process function declares its states with.
+
+pub(crate) mod codec;
+pub(crate) mod descriptor;
+pub(crate) mod handles;
+pub(crate) mod keyed;
+pub(crate) mod keys;
+pub(crate) mod map;
+pub(crate) mod operator;
+pub(crate) mod rows;
+pub(crate) mod setup;
+pub(crate) mod timers;
+pub(crate) mod tracker;
+pub(crate) mod value;

@@ -1,0 +1,113 @@
+//! Frozen rows on their way into a chunk.
+//!
+//! A worker copies rows out of a store (slot and value, typed); everything after that, sorting, encoding, hashing and
+//! writing, happens on a background thread.
+
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt64Array};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
+use millpond_snapshot::hash::HashRange;
+use serde::Serialize;
+use std::sync::Arc;
+
+use super::codec;
+use super::keys::Slot;
+use crate::error::Error;
+
+/// Rows copied from one store, in no order, without their keys.
+pub(crate) trait Rows: Send {
+    /// The slot of each row.
+    fn slots(&self) -> &[Slot];
+    /// The columns after the key, with the rows in `order`.
+    fn columns(&self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error>;
+    /// Which rows are tombstones.
+    fn deleted(&self) -> &[bool];
+}
+
+/// The keys of the rows of one store, resolved while the slots are still valid.
+pub(crate) trait Keys: Send {
+    fn hashes(&self) -> &[u64];
+    fn column(&self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error>;
+}
+
+/// Keys of type `K` and their hashes, one a row.
+pub(crate) struct TypedKeys<K> {
+    pub(crate) hashes: Vec<u64>,
+    pub(crate) keys: Vec<K>,
+    pub(crate) field: FieldRef,
+}
+
+impl<K: Serialize + Send> Keys for TypedKeys<K> {
+    fn hashes(&self) -> &[u64] {
+        &self.hashes
+    }
+    fn column(&self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error> {
+        let keys: Vec<&K> = order.iter().map(|row| &self.keys[*row as usize]).collect();
+        Ok((Arc::clone(&self.field), codec::encode(&self.field, &keys)?))
+    }
+}
+
+/// The rows of one state, with their keys, ready to be encoded.
+pub(crate) struct KeyedRows {
+    pub(crate) keys: Box<dyn Keys>,
+    pub(crate) rows: Box<dyn Rows>,
+}
+
+impl KeyedRows {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.hashes().is_empty()
+    }
+
+    /// The rows as batches of about `most` rows, each with its part of `range`; sorted by hash, tombstones before the
+    /// rows that replace them. If the rows are the `whole` of a state, tombstones are left out.
+    pub(crate) fn into_batches(
+        self,
+        range: HashRange,
+        most: usize,
+        whole: bool,
+    ) -> Result<Vec<(HashRange, RecordBatch)>, Error> {
+        let hashes = self.keys.hashes();
+        let deleted = self.rows.deleted();
+        let rows = u32::try_from(hashes.len()).map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
+        let mut order: Vec<u32> = (0..rows).filter(|row| !(whole && deleted[*row as usize])).collect();
+        // A stable sort: rows that are equal in both keep the order in which they were copied.
+        order.sort_by_key(|row| (hashes[*row as usize], !deleted[*row as usize]));
+
+        let hash_at = |at: usize| hashes[order[at] as usize];
+        let mut batches = Vec::new();
+        let (mut from, mut start) = (0, range.start());
+        loop {
+            let mut to = (from + most).min(order.len());
+            while to < order.len() && hash_at(to) == hash_at(to - 1) {
+                to += 1;
+            }
+            let end = if to == order.len() { range.end() } else { hash_at(to) - 1 };
+            let part = HashRange::new(start, end).ok_or_else(|| Error::job("rows outside the hash range of their subtask"))?;
+            batches.push((part, self.batch(&order[from..to])?));
+            if to == order.len() {
+                return Ok(batches);
+            }
+            (from, start) = (to, end + 1);
+        }
+    }
+
+    fn batch(&self, order: &[u32]) -> Result<RecordBatch, Error> {
+        let (hashes, deleted) = (self.keys.hashes(), self.rows.deleted());
+        let hash: ArrayRef = Arc::new(UInt64Array::from_iter_values(order.iter().map(|row| hashes[*row as usize])));
+        let gone: ArrayRef = Arc::new(BooleanArray::from_iter(order.iter().map(|row| Some(deleted[*row as usize]))));
+        let mut columns = vec![(field("hash", DataType::UInt64), hash), self.keys.column(order)?];
+        columns.extend(self.rows.columns(order)?);
+        columns.push((field("deleted", DataType::Boolean), gone));
+        let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| Error::job(format!("a chunk: {error}")))
+    }
+}
+
+fn field(name: &str, data_type: DataType) -> FieldRef {
+    Arc::new(Field::new(name, data_type, false))
+}
+
+/// The column for expiry: milliseconds since 1970, null where a row does not expire.
+pub(crate) fn expiry_column(order: &[u32], expiries: &[Option<i64>]) -> (FieldRef, ArrayRef) {
+    let array = Int64Array::from_iter(order.iter().map(|row| expiries[*row as usize]));
+    (Arc::new(Field::new("expires_at", DataType::Int64, true)), Arc::new(array))
+}

@@ -1,0 +1,227 @@
+//! What a process function declares its states with.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use millpond_snapshot::StateName;
+use millpond_snapshot::chunk::StateKind;
+use millpond_snapshot::manifest::SchemaFields;
+
+use super::codec::{self, StateValue};
+use super::descriptor::{StateDeclaration, StateDescriptor};
+use super::handles::{Aggregate, AggregatingState, ListState, MapState, ReducingState, ValueState};
+use super::keyed::{Cursor, Registered};
+use super::map::MapStore;
+use super::operator::{BroadcastState, BroadcastStore, OperatorListState, OperatorStore};
+use super::value::ValueStore;
+use crate::error::Error;
+
+/// An operator state that has been declared.
+pub(crate) struct RegisteredOperatorState {
+    pub(crate) declaration: StateDeclaration,
+    pub(crate) store: Rc<RefCell<dyn OperatorStore>>,
+}
+
+/// Declares the operator states of a function: lists dealt out evenly at restore, lists given whole to every subtask,
+/// and broadcast state.
+///
+/// The function that gets a setup runs once when the job is planned and once in each subtask, and must declare the
+/// same states each time.
+pub struct OperatorSetup {
+    pub(crate) subtask: usize,
+    pub(crate) parallelism: usize,
+    pub(crate) states: Vec<RegisteredOperatorState>,
+    pub(crate) writable: Rc<Cell<bool>>,
+    pub(crate) error: Option<Error>,
+}
+
+impl OperatorSetup {
+    pub(crate) fn new(subtask: usize, parallelism: usize) -> Self {
+        OperatorSetup { subtask, parallelism, states: Vec::new(), writable: Rc::default(), error: None }
+    }
+
+    pub(crate) fn declarations(&self) -> Vec<StateDeclaration> {
+        self.states.iter().map(|state| state.declaration.clone()).collect()
+    }
+
+    /// Which subtask this is, from 0.
+    pub fn subtask(&self) -> usize {
+        self.subtask
+    }
+
+    /// How many subtasks there are.
+    pub fn parallelism(&self) -> usize {
+        self.parallelism
+    }
+
+    /// A list whose elements are dealt out evenly to the subtasks at restore.
+    pub fn list<T: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> OperatorListState<T> {
+        self.operator_list(state.into(), StateKind::OperatorList)
+    }
+
+    /// A list that is given whole to every subtask at restore: the elements of all of them.
+    pub fn union<T: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> OperatorListState<T> {
+        self.operator_list(state.into(), StateKind::OperatorUnion)
+    }
+
+    /// A map that every subtask has whole.
+    pub fn broadcast<K: StateValue + Ord, V: StateValue>(
+        &mut self,
+        state: impl Into<StateDescriptor>,
+    ) -> BroadcastState<K, V> {
+        let store = Rc::new(RefCell::new(BroadcastStore::<K, V> { entries: BTreeMap::new() }));
+        let schemas = codec::schema::<K>("key").and_then(|key| Ok((Some(key), Some(codec::schema::<V>("value")?))));
+        self.register(state.into(), StateKind::Broadcast, schemas, Rc::clone(&store) as _);
+        BroadcastState { store, writable: Rc::clone(&self.writable) }
+    }
+
+    fn operator_list<T: StateValue>(&mut self, state: StateDescriptor, kind: StateKind) -> OperatorListState<T> {
+        let store = Rc::new(RefCell::new(Vec::<T>::new()));
+        let schemas = codec::schema::<T>("value").map(|value| (None, Some(value)));
+        self.register(state, kind, schemas, Rc::clone(&store) as _);
+        OperatorListState(store)
+    }
+
+    fn register(
+        &mut self,
+        state: StateDescriptor,
+        kind: StateKind,
+        schemas: Result<(Option<SchemaFields>, Option<SchemaFields>), Error>,
+        store: Rc<RefCell<dyn OperatorStore>>,
+    ) {
+        let declared = schemas.and_then(|(key, value)| {
+            Ok(StateDeclaration { name: name(&state.name)?, kind, key, map_key: None, value, ttl: None })
+        });
+        match declared {
+            Ok(declaration) => self.states.push(RegisteredOperatorState { declaration, store }),
+            Err(error) => self.error = self.error.take().or(Some(error)),
+        }
+    }
+}
+
+fn name(text: &str) -> Result<StateName, Error> {
+    StateName::new(text).map_err(|error| Error::job(format!("state name '{text}': {error}")))
+}
+
+/// Declares the states of a keyed function: several, each with a name.
+///
+/// The function that gets a setup runs once when the job is planned and once in each subtask, and must declare the
+/// same states each time.
+pub struct KeyedSetup {
+    pub(crate) cursor: Rc<Cursor>,
+    pub(crate) states: Vec<Registered>,
+    pub(crate) operator: OperatorSetup,
+    key: Option<SchemaFields>,
+}
+
+impl std::ops::Deref for KeyedSetup {
+    type Target = OperatorSetup;
+    fn deref(&self) -> &OperatorSetup {
+        &self.operator
+    }
+}
+
+impl KeyedSetup {
+    pub(crate) fn new<K: StateValue>(subtask: usize, parallelism: usize) -> Self {
+        let mut operator = OperatorSetup::new(subtask, parallelism);
+        let key = codec::schema::<K>("key").map_err(|error| operator.error = Some(error)).ok();
+        KeyedSetup { cursor: Rc::default(), states: Vec::new(), operator, key }
+    }
+
+    /// All that is declared, with what every keyed operator has besides.
+    pub(crate) fn declarations(&self) -> Vec<StateDeclaration> {
+        let keyed = self.states.iter().map(|state| state.declaration.clone());
+        keyed.chain(self.operator.declarations()).collect()
+    }
+
+    /// The states of the operator that belong to no key.
+    pub fn operator_states(&mut self) -> &mut OperatorSetup {
+        &mut self.operator
+    }
+
+    /// One value a key.
+    pub fn value<V: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> ValueState<V> {
+        ValueState(self.value_store(state.into(), StateKind::Value))
+    }
+
+    /// A list a key.
+    pub fn list<V: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> ListState<V> {
+        ListState(self.value_store(state.into(), StateKind::List))
+    }
+
+    /// A value a key that takes elements in with `reduce`.
+    pub fn reducing<V: StateValue>(
+        &mut self,
+        state: impl Into<StateDescriptor>,
+        reduce: impl Fn(&V, &V) -> V + 'static,
+    ) -> ReducingState<V> {
+        let value = ValueState(self.value_store(state.into(), StateKind::Reducing));
+        ReducingState { value, reduce: Rc::new(reduce) }
+    }
+
+    /// An accumulator a key that takes elements in as `aggregate` says.
+    pub fn aggregating<In, A: Aggregate<In>>(
+        &mut self,
+        state: impl Into<StateDescriptor>,
+        aggregate: A,
+    ) -> AggregatingState<In, A> {
+        let value = ValueState(self.value_store(state.into(), StateKind::Aggregating));
+        AggregatingState { value, aggregate: Rc::new(aggregate) }
+    }
+
+    /// A map a key.
+    pub fn map<M: StateValue + Ord, V: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> MapState<M, V> {
+        let state = state.into();
+        let columns = codec::column::<M>("map_key").and_then(|m| Ok((m, codec::column::<V>("value")?)));
+        let (map_key, value) = columns.unwrap_or_else(|error| {
+            self.operator.error.get_or_insert(error);
+            (unknown("map_key"), unknown("value"))
+        });
+        let store = MapStore::new(Rc::clone(&self.cursor), state.ttl, &map_key, &value);
+        let store = Rc::new(RefCell::new(store));
+        self.register(state, StateKind::Map, Some(map_key), Some(value), Rc::clone(&store) as _);
+        MapState(store)
+    }
+
+    fn value_store<V: StateValue>(&mut self, state: StateDescriptor, kind: StateKind) -> Rc<RefCell<ValueStore<V>>> {
+        let value = codec::column::<V>("value").unwrap_or_else(|error| {
+            self.operator.error.get_or_insert(error);
+            unknown("value")
+        });
+        let store = Rc::new(RefCell::new(ValueStore::new(Rc::clone(&self.cursor), state.ttl, &value)));
+        self.register(state, kind, None, Some(value), Rc::clone(&store) as _);
+        store
+    }
+
+    pub(crate) fn register(
+        &mut self,
+        state: StateDescriptor,
+        kind: StateKind,
+        map_key: Option<arrow_schema::FieldRef>,
+        value: Option<arrow_schema::FieldRef>,
+        store: Rc<RefCell<dyn super::keyed::Store>>,
+    ) {
+        let declared = name(&state.name).and_then(|name| {
+            Ok(StateDeclaration {
+                name,
+                kind,
+                key: self.key.clone(),
+                map_key: map_key.map(codec::fields).transpose()?,
+                value: value.map(codec::fields).transpose()?,
+                ttl: state.ttl,
+            })
+        });
+        match declared {
+            Ok(declaration) => self.states.push(Registered { declaration, store }),
+            Err(error) => {
+                self.operator.error.get_or_insert(error);
+            }
+        }
+    }
+}
+
+/// Stands for a column whose type has no schema; the error is reported when the setup has run.
+fn unknown(name: &str) -> arrow_schema::FieldRef {
+    std::sync::Arc::new(arrow_schema::Field::new(name, arrow_schema::DataType::Null, true))
+}

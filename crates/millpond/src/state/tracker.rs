@@ -1,0 +1,146 @@
+//! Which entries changed in which epoch.
+//!
+//! A freeze is a mark: the list of entries that changed since the last one is set aside, and copied out in slices
+//! while the operator works on. An entry that is about to change before it was copied is copied just before. The
+//! cost of a snapshot follows what changed, and no record waits for more than a slice.
+
+/// What an entry remembers about itself: when it last changed, and whether a snapshot knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark(u32);
+
+const PERSISTED: u32 = 1 << 31;
+
+impl Mark {
+    /// The mark of an entry that came out of a snapshot and has not changed since.
+    pub(crate) const RESTORED: Mark = Mark(PERSISTED);
+
+    #[inline]
+    fn version(self) -> u32 {
+        self.0 & !PERSISTED
+    }
+
+    /// Whether a snapshot has this entry, so that its removal needs a tombstone.
+    #[inline]
+    pub(crate) fn is_persisted(self) -> bool {
+        self.0 & PERSISTED != 0
+    }
+}
+
+/// The entries of one store that a snapshot must take, by id.
+#[derive(Debug)]
+pub(crate) struct Tracker<Id> {
+    /// Counts freezes, from 1; entries changed since the last freeze carry this version.
+    version: u32,
+    changed: Vec<Id>,
+    removed: Vec<Id>,
+    frozen: Option<Frozen<Id>>,
+}
+
+/// What is still to be copied.
+#[derive(Debug)]
+struct Frozen<Id> {
+    changed: std::vec::IntoIter<Id>,
+    removed: std::vec::IntoIter<Id>,
+}
+
+/// The next thing to do for a snapshot.
+pub(crate) enum Next<Id> {
+    /// Look at this entry, and copy it if [`Tracker::is_due`].
+    Changed(Id),
+    /// Write a tombstone.
+    Removed(Id),
+    /// The copy is complete.
+    Done,
+}
+
+impl<Id> Tracker<Id> {
+    pub(crate) fn new() -> Self {
+        Tracker { version: 1, changed: Vec::new(), removed: Vec::new(), frozen: None }
+    }
+
+    /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied.
+    #[inline]
+    pub(crate) fn is_due(&self, mark: Mark) -> bool {
+        self.frozen.is_some() && mark.version() + 1 == self.version && mark.version() != 0
+    }
+
+    /// Notes that an entry changes. The caller has copied it if it was due.
+    #[inline]
+    pub(crate) fn change(&mut self, mark: &mut Mark, id: impl FnOnce() -> Id) {
+        if mark.version() != self.version {
+            *mark = Mark((mark.0 & PERSISTED) | self.version);
+            self.changed.push(id());
+        }
+    }
+
+    /// Notes that an entry is removed. The caller has copied it if it was due. Says whether a tombstone is needed.
+    pub(crate) fn remove(&mut self, mark: Mark, id: impl FnOnce() -> Id) -> bool {
+        if mark.is_persisted() {
+            self.removed.push(id());
+        }
+        mark.is_persisted()
+    }
+
+    /// The mark of an entry that has been copied.
+    pub(crate) fn copied(&self) -> Mark {
+        Mark::RESTORED
+    }
+
+    /// Sets aside what changed since the last freeze. The last copy is complete by then.
+    pub(crate) fn freeze(&mut self) {
+        debug_assert!(self.frozen.is_none(), "one snapshot at a time");
+        self.frozen = Some(Frozen {
+            changed: std::mem::take(&mut self.changed).into_iter(),
+            removed: std::mem::take(&mut self.removed).into_iter(),
+        });
+        self.version += 1;
+    }
+
+    /// The next entry to copy. Tombstones come first: a key that was removed and came back is written as both, and
+    /// the later row counts.
+    pub(crate) fn next(&mut self) -> Next<Id> {
+        let Some(frozen) = &mut self.frozen else { return Next::Done };
+        if let Some(id) = frozen.removed.next() {
+            return Next::Removed(id);
+        }
+        if let Some(id) = frozen.changed.next() {
+            return Next::Changed(id);
+        }
+        self.frozen = None;
+        Next::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_listed_once_an_epoch_and_due_until_copied() {
+        let mut tracker = Tracker::new();
+        let mut mark = Mark::default();
+        tracker.change(&mut mark, || 7);
+        tracker.change(&mut mark, || 7);
+        assert!(!tracker.is_due(mark), "nothing is frozen");
+        tracker.freeze();
+        assert!(tracker.is_due(mark));
+        assert!(matches!(tracker.next(), Next::Changed(7)));
+        mark = tracker.copied();
+        assert!(!tracker.is_due(mark) && mark.is_persisted());
+        assert!(matches!(tracker.next(), Next::Done));
+        tracker.change(&mut mark, || 7);
+        tracker.freeze();
+        assert!(tracker.is_due(mark) && mark.is_persisted());
+    }
+
+    #[test]
+    fn only_what_a_snapshot_knows_needs_a_tombstone() {
+        let mut tracker = Tracker::new();
+        let mut mark = Mark::default();
+        tracker.change(&mut mark, || 1);
+        assert!(!tracker.remove(mark, || 1));
+        assert!(tracker.remove(Mark::RESTORED, || 2));
+        tracker.freeze();
+        assert!(matches!(tracker.next(), Next::Removed(2)));
+    }
+}

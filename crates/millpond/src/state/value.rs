@@ -1,0 +1,254 @@
+//! The store for one value a key.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::FieldRef;
+
+use super::codec::{self, StateValue};
+use super::descriptor::{Ttl, TtlUpdate};
+use super::keyed::{Cursor, Store};
+use super::keys::Slot;
+use super::rows::{self, Rows};
+use super::tracker::{Mark, Next, Tracker};
+use crate::error::Error;
+use crate::time::millis;
+
+/// Values by slot. Reading and writing are for the cursor's key.
+pub(crate) struct ValueStore<V> {
+    cursor: Rc<Cursor>,
+    values: Vec<Option<V>>,
+    marks: Vec<Mark>,
+    /// When each entry expires, in milliseconds since 1970; empty without a TTL.
+    expiries: Vec<i64>,
+    ttl: Option<Ttl>,
+    tracker: Tracker<Slot>,
+    copied: ValueRows<V>,
+}
+
+/// Copied rows.
+struct ValueRows<V> {
+    field: FieldRef,
+    slots: Vec<Slot>,
+    values: Vec<Option<V>>,
+    deleted: Vec<bool>,
+    expiries: Option<Vec<Option<i64>>>,
+}
+
+impl<V: StateValue> ValueRows<V> {
+    fn new(field: FieldRef, expires: bool) -> Self {
+        let expiries = expires.then(Vec::new);
+        ValueRows { field, slots: Vec::new(), values: Vec::new(), deleted: Vec::new(), expiries }
+    }
+
+    fn push(&mut self, slot: Slot, value: Option<V>, expiry: Option<i64>) {
+        self.slots.push(slot);
+        self.deleted.push(value.is_none());
+        self.values.push(value);
+        if let Some(expiries) = &mut self.expiries {
+            expiries.push(expiry);
+        }
+    }
+}
+
+impl<V: StateValue> Rows for ValueRows<V> {
+    fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+    fn deleted(&self) -> &[bool] {
+        &self.deleted
+    }
+    fn columns(&self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
+        let values: Vec<&Option<V>> = order.iter().map(|row| &self.values[*row as usize]).collect();
+        let mut columns = vec![(Arc::clone(&self.field), codec::encode(&self.field, &values)?)];
+        columns.extend(self.expiries.as_ref().map(|expiries| rows::expiry_column(order, expiries)));
+        Ok(columns)
+    }
+}
+
+impl<V: StateValue> ValueStore<V> {
+    pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef) -> Self {
+        ValueStore {
+            cursor,
+            values: Vec::new(),
+            marks: Vec::new(),
+            expiries: Vec::new(),
+            ttl,
+            tracker: Tracker::new(),
+            copied: ValueRows::new(codec::nullable(field), ttl.is_some()),
+        }
+    }
+
+    #[inline]
+    fn here(&mut self) -> usize {
+        let slot = self.cursor.slot() as usize;
+        if slot >= self.values.len() {
+            self.grow(slot + 1);
+        }
+        slot
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.values.resize_with(len, || None);
+        self.marks.resize(len, Mark::default());
+        if self.ttl.is_some() {
+            self.expiries.resize(len, i64::MAX);
+        }
+    }
+
+    /// The value of the current key.
+    #[inline]
+    pub(crate) fn get(&mut self) -> Option<&V> {
+        let at = self.here();
+        if let Some(ttl) = self.ttl {
+            self.expire(at);
+            if ttl.update == TtlUpdate::OnReadAndWrite && self.values[at].is_some() {
+                self.before_change(at);
+                self.expiries[at] = self.cursor.now().saturating_add(millis(ttl.duration));
+            }
+        }
+        self.values[at].as_ref()
+    }
+
+    /// The place of the current key's value, for a change: the entry counts as changed.
+    #[inline]
+    pub(crate) fn slot_mut(&mut self) -> &mut Option<V> {
+        let at = self.here();
+        if let Some(ttl) = self.ttl {
+            self.expire(at);
+            self.before_change(at);
+            self.expiries[at] = self.cursor.now().saturating_add(millis(ttl.duration));
+        } else {
+            self.before_change(at);
+        }
+        &mut self.values[at]
+    }
+
+    /// Removes the value of the current key.
+    pub(crate) fn clear(&mut self) {
+        let at = self.here();
+        self.remove(at);
+        self.cursor.emptied();
+    }
+
+    #[inline]
+    fn before_change(&mut self, at: usize) {
+        if self.tracker.is_due(self.marks[at]) {
+            self.copy(at);
+        }
+        self.tracker.change(&mut self.marks[at], || at as Slot);
+    }
+
+    fn remove(&mut self, at: usize) {
+        if self.values[at].is_none() {
+            return;
+        }
+        if self.tracker.is_due(self.marks[at]) {
+            self.copy(at);
+        }
+        if self.tracker.remove(self.marks[at], || at as Slot) {
+            self.cursor.tombstone(at as Slot);
+        }
+        self.marks[at] = Mark::default();
+        self.values[at] = None;
+    }
+
+    #[inline]
+    fn expire(&mut self, at: usize) {
+        if self.values[at].is_some() && self.expiries[at] <= self.cursor.now() {
+            self.remove(at);
+            self.cursor.emptied();
+        }
+    }
+
+    fn copy(&mut self, at: usize) {
+        if let Some(value) = &self.values[at] {
+            let expiry = self.ttl.map(|_| self.expiries[at]);
+            self.copied.push(at as Slot, Some(value.clone()), expiry);
+        }
+        self.marks[at] = self.tracker.copied();
+    }
+}
+
+impl<V: StateValue> Store for ValueStore<V> {
+    fn is_present(&self, slot: Slot) -> bool {
+        self.values.get(slot as usize).is_some_and(Option::is_some)
+    }
+
+    fn sweep(&mut self, slot: Slot) -> bool {
+        if self.ttl.is_some() && (slot as usize) < self.values.len() {
+            self.expire(slot as usize);
+        }
+        self.is_present(slot)
+    }
+
+    fn expires(&self) -> bool {
+        self.ttl.is_some()
+    }
+
+    fn freeze(&mut self, everything: bool) {
+        if everything {
+            for at in 0..self.values.len() {
+                if self.values[at].is_some() {
+                    self.tracker.change(&mut self.marks[at], || at as Slot);
+                }
+            }
+        }
+        self.tracker.freeze();
+    }
+
+    fn copy_slice(&mut self, budget: &mut usize) -> bool {
+        while *budget > 0 {
+            *budget -= 1;
+            match self.tracker.next() {
+                Next::Changed(slot) => {
+                    let at = slot as usize;
+                    if self.tracker.is_due(self.marks[at]) {
+                        self.copy(at);
+                    }
+                }
+                Next::Removed(slot) => self.copied.push(slot, None, None),
+                Next::Done => return true,
+            }
+        }
+        false
+    }
+
+    fn take_rows(&mut self) -> Box<dyn Rows> {
+        let empty = ValueRows::new(Arc::clone(&self.copied.field), self.ttl.is_some());
+        Box::new(std::mem::replace(&mut self.copied, empty))
+    }
+
+    fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
+        let values: Vec<V> = codec::decode_column(batch, "value")?;
+        let expiries: Option<Vec<Option<i64>>> = match self.ttl {
+            Some(_) if batch.column_by_name("expires_at").is_some() => Some(codec::decode_column(batch, "expires_at")?),
+            _ => None,
+        };
+        for (row, value) in values.into_iter().enumerate() {
+            let at = slots[row] as usize;
+            if at >= self.values.len() {
+                self.grow(at + 1);
+            }
+            self.values[at] = Some(value);
+            self.marks[at] = Mark::RESTORED;
+            if let Some(ttl) = self.ttl {
+                let fresh = self.cursor.now().saturating_add(millis(ttl.duration));
+                self.expiries[at] = expiries.as_ref().and_then(|e| e[row]).unwrap_or(fresh);
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_dead(&mut self, slots: &[Slot], _batch: &RecordBatch) -> Result<(), Error> {
+        for slot in slots {
+            if let Some(value) = self.values.get_mut(*slot as usize) {
+                *value = None;
+                self.marks[*slot as usize] = Mark::default();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! Streams with a key.
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+
+use super::env::{EnvInner, Kind};
+use super::plain::Stream;
+use super::record::{Data, Key, KeyedRecord};
+use crate::dataflow::aligned::{Input, aligned};
+use crate::dataflow::time::Time;
+use crate::operators::context::KeyedContext;
+use crate::operators::keyed::{FromFn, KeyedOperator, KeyedProcess};
+use crate::operators::keyed_core::{self, KeyedCore};
+use crate::runtime::failure::UserError;
+use crate::state::codec::StateValue;
+use crate::state::handles::Aggregate;
+use crate::state::setup::KeyedSetup;
+
+/// Records of type `T`, divided by a key of type `K`. Made by [`Stream::key_by`].
+pub struct KeyedStream<'s, K: Key, T: Data> {
+    pub(crate) env: Rc<EnvInner<'s>>,
+    pub(crate) operator: usize,
+    pub(crate) inner: Option<StreamVec<'s, Time, KeyedRecord<K, T>>>,
+}
+
+/// Sends each record to the worker that owns its hash.
+pub(crate) fn by_hash<K: Key, T: Data>(
+    stream: StreamVec<'_, Time, KeyedRecord<K, T>>,
+) -> Input<'_, KeyedRecord<K, T>, Exchange<KeyedRecord<K, T>, impl FnMut(&KeyedRecord<K, T>) -> u64 + 'static>> {
+    let workers = stream.scope().peers();
+    let pact = Exchange::new(move |record: &KeyedRecord<K, T>| {
+        millpond_snapshot::hash::worker_of(record.hash, workers) as u64
+    });
+    Input { stream, pact, counted: true }
+}
+
+/// Declares a keyed function's states, those that every keyed operator has included, for the plan.
+pub(crate) fn declare<K: Key, P>(
+    env: &EnvInner<'_>,
+    kind: &'static str,
+    inputs: Vec<usize>,
+    make: impl FnOnce(&mut KeyedSetup) -> P,
+) -> (usize, KeyedSetup, P) {
+    let mut setup = env.keyed_setup::<K>();
+    let process = make(&mut setup);
+    let mut declarations = setup.declarations();
+    declarations.extend(keyed_core::own_declarations::<K>());
+    let error = setup.operator.error.take();
+    let operator = env.add_aligned(Kind { kind, label: kind.to_owned(), sink: false }, inputs, declarations, error);
+    (operator, setup, process)
+}
+
+impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
+    /// Runs a [`KeyedProcess`]. `make` declares its states; it runs once for the plan and once in each subtask.
+    pub fn process<P: KeyedProcess<K, T>>(self, make: impl FnOnce(&mut KeyedSetup) -> P) -> Stream<'s, P::Out> {
+        self.process_with_side(make).0
+    }
+
+    /// As [`KeyedStream::process`], with the side output.
+    pub fn process_with_side<P: KeyedProcess<K, T>>(
+        self,
+        make: impl FnOnce(&mut KeyedSetup) -> P,
+    ) -> (Stream<'s, P::Out>, Stream<'s, P::Side>) {
+        self.process_as("keyed_process", make)
+    }
+
+    pub(crate) fn process_as<P: KeyedProcess<K, T>>(
+        self,
+        kind: &'static str,
+        make: impl FnOnce(&mut KeyedSetup) -> P,
+    ) -> (Stream<'s, P::Out>, Stream<'s, P::Side>) {
+        let (operator, setup, process) = declare::<K, P>(&self.env, kind, vec![self.operator], make);
+        let streams = self.inner.zip(self.env.context()).map(|(stream, context)| {
+            let core = KeyedCore::<K>::new(context, operator, setup);
+            aligned(by_hash(stream), context.setting(operator), |_| KeyedOperator::new(core, process))
+        });
+        let (main, side) = streams.unzip();
+        let env = Rc::clone(&self.env);
+        (Stream { env, operator, inner: main }, Stream { env: self.env, operator, inner: side })
+    }
+
+    /// Runs a closure on each record. `make` declares the states that the closure uses:
+    ///
+    /// ```no_run
+    /// # use millpond::{Env, IteratorSource, WatermarkStrategy, Stream};
+    /// # fn job(words: Stream<'_, String>) {
+    /// let counts: Stream<'_, (String, u64)> = words.key_by(|word| word.clone()).process_fn(|setup| {
+    ///     let count = setup.value::<u64>("count");
+    ///     move |word: &String, context| {
+    ///         let n = count.update(|n| { *n += 1; *n });
+    ///         context.emit((word.clone(), n));
+    ///         Ok(())
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn process_fn<O, F>(self, make: impl FnOnce(&mut KeyedSetup) -> F) -> Stream<'s, O>
+    where
+        O: Data,
+        F: FnMut(&T, &mut KeyedContext<'_, K, O, ()>) -> Result<(), UserError> + 'static,
+    {
+        self.process(|setup| FromFn(make(setup), PhantomData))
+    }
+
+    /// For each record, what `reduce` makes of all records of its key so far.
+    pub fn reduce(self, reduce: impl Fn(&T, &T) -> T + 'static) -> Stream<'s, T> {
+        self.shorthand("reduce", |setup| {
+            let reduced = setup.reducing::<T>("reduced", reduce);
+            move |value: &T, context: &mut KeyedContext<'_, K, T, ()>| {
+                reduced.add(value.clone());
+                reduced.get().into_iter().for_each(|value| context.emit(value));
+                Ok(())
+            }
+        })
+    }
+
+    /// For each record, the key and what `fold` has made of `A::default()` and all records of its key so far.
+    pub fn fold<A: Data + Default>(self, fold: impl Fn(&mut A, &T) + 'static) -> Stream<'s, (K, A)> {
+        self.shorthand("fold", |setup| {
+            let folded = setup.value::<A>("folded");
+            move |value: &T, context: &mut KeyedContext<'_, K, (K, A), ()>| {
+                let so_far = folded.update(|so_far| {
+                    fold(so_far, value);
+                    so_far.clone()
+                });
+                context.emit((context.key().clone(), so_far));
+                Ok(())
+            }
+        })
+    }
+
+    /// For each record, the key and the result of `aggregate` over all records of its key so far.
+    pub fn aggregate<A>(self, aggregate: A) -> Stream<'s, (K, A::Output)>
+    where
+        A: Aggregate<T>,
+        A::Output: Data,
+    {
+        self.shorthand("aggregate", |setup| {
+            let state = setup.aggregating::<T, A>("aggregate", aggregate);
+            move |value: &T, context: &mut KeyedContext<'_, K, (K, A::Output), ()>| {
+                state.add(value);
+                if let Some(result) = state.get() {
+                    context.emit((context.key().clone(), result));
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// For each record, the key and how many records of it there were so far.
+    pub fn count(self) -> Stream<'s, (K, u64)> {
+        self.shorthand("count", |setup| {
+            let count = setup.value::<u64>("count");
+            move |_: &T, context: &mut KeyedContext<'_, K, (K, u64), ()>| {
+                let n = count.update(|n| {
+                    *n += 1;
+                    *n
+                });
+                context.emit((context.key().clone(), n));
+                Ok(())
+            }
+        })
+    }
+
+    /// For each record, the key and the sum of `field` over all records of it so far.
+    pub fn sum<N>(self, field: impl Fn(&T) -> N + 'static) -> Stream<'s, (K, N)>
+    where
+        N: Data + StateValue + Copy + Default + std::ops::AddAssign,
+    {
+        self.shorthand("sum", |setup| {
+            let sum = setup.value::<N>("sum");
+            move |value: &T, context: &mut KeyedContext<'_, K, (K, N), ()>| {
+                let total = sum.update(|sum| {
+                    *sum += field(value);
+                    *sum
+                });
+                context.emit((context.key().clone(), total));
+                Ok(())
+            }
+        })
+    }
+
+    /// The first record of each key. With a time to live, the first in each such stretch of processing time: then what
+    /// has been seen is forgotten again.
+    pub fn dedup(self, remember: Option<crate::Ttl>) -> Stream<'s, T> {
+        self.shorthand("dedup", |setup| {
+            let mut descriptor = crate::StateDescriptor::new("seen");
+            descriptor.ttl = remember;
+            let seen = setup.value::<bool>(descriptor);
+            move |value: &T, context: &mut KeyedContext<'_, K, T, ()>| {
+                if seen.get().is_none() {
+                    seen.set(true);
+                    context.emit(value.clone());
+                }
+                Ok(())
+            }
+        })
+    }
+
+    fn shorthand<O, F>(self, kind: &'static str, make: impl FnOnce(&mut KeyedSetup) -> F) -> Stream<'s, O>
+    where
+        O: Data,
+        F: FnMut(&T, &mut KeyedContext<'_, K, O, ()>) -> Result<(), UserError> + 'static,
+    {
+        self.process_as(kind, |setup| FromFn(make(setup), PhantomData)).0
+    }
+}
