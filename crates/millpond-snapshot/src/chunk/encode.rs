@@ -7,13 +7,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::columns::{DELETED, EXPIRES_AT, HASH, KEY, MAP_KEY, TIMESTAMP, VALUE, check_columns};
+use super::columns::{DELETED, HASH, check_columns};
 use super::{ChunkKind, ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
 use crate::hash::HashRange;
 use crate::ids::{ChunkHash, JobName, random_id};
@@ -117,7 +117,7 @@ impl ChunkEncoder {
         check_columns(&schema, state, kind).map_err(|(field, problem)| {
             Error::InvalidInput(format!("cannot write a chunk: {field}: {problem}"))
         })?;
-        let properties = properties(&schema);
+        let properties = properties(&schema)?;
         let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))
             .map_err(not_encodable)?;
         Ok(ChunkEncoder {
@@ -265,7 +265,7 @@ fn drop_deleted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> 
         .map_err(|error| Error::InvalidInput(format!("cannot write a chunk: {error}")))
 }
 
-fn properties(schema: &Schema) -> WriterProperties {
+fn properties(schema: &Schema) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_created_by("millpond".to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -273,22 +273,24 @@ fn properties(schema: &Schema) -> WriterProperties {
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true);
-    // Hashes are as good as random and mostly distinct: nothing to look up in a dictionary and
-    // nothing to compress, but sorted, so that differences are short.
-    let hash = ColumnPath::from(HASH);
-    properties = properties
-        .set_column_dictionary_enabled(hash.clone(), false)
-        .set_column_encoding(hash.clone(), Encoding::DELTA_BINARY_PACKED)
-        .set_column_compression(hash, Compression::UNCOMPRESSED);
-    // A dictionary of numbers that differ in each row is written only to be thrown away.
-    for name in [KEY, MAP_KEY, VALUE, TIMESTAMP, EXPIRES_AT] {
-        let number = |field: &Field| field.data_type().is_numeric();
-        if schema
-            .column_with_name(name)
-            .is_some_and(|(_, field)| number(field))
-        {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
-        }
+    // A dictionary of numbers that differ in each row is written only to be thrown away; as differences
+    // they are shorter than compression alone makes them, and sooner written.
+    let columns = ArrowSchemaConverter::new()
+        .convert(schema)
+        .map_err(not_encodable)?;
+    for column in columns.columns() {
+        let encoding = match column.physical_type() {
+            Type::INT32 | Type::INT64 => Encoding::DELTA_BINARY_PACKED,
+            Type::FLOAT | Type::DOUBLE => Encoding::BYTE_STREAM_SPLIT,
+            _ => continue,
+        };
+        properties = properties
+            .set_column_dictionary_enabled(column.path().clone(), false)
+            .set_column_encoding(column.path().clone(), encoding);
     }
-    properties.build()
+    // Differences of hashes are as good as random: nothing is left to compress.
+    let hash = ColumnPath::from(HASH);
+    Ok(properties
+        .set_column_compression(hash, Compression::UNCOMPRESSED)
+        .build())
 }

@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
+use object_store::path::Path;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
@@ -33,9 +34,16 @@ pub async fn read_chunk(
 }
 
 impl Store {
+    /// Where a chunk stands, or the pack that holds it.
+    pub(crate) fn chunk_path(&self, chunk: &ChunkRef) -> Path {
+        self.file_of(chunk.hash)
+            .cloned()
+            .unwrap_or_else(|| chunk.path())
+    }
+
     /// The bytes of a chunk, checked against its hash.
     pub async fn get_chunk(&self, chunk: &ChunkRef) -> Result<Bytes> {
-        let path = chunk.path();
+        let path = self.chunk_path(chunk);
         if chunk.bytes > MAX_CHUNK_BYTES {
             let problem = format!("expected at most {MAX_CHUNK_BYTES}, found {}", chunk.bytes);
             return Err(Error::corrupt(&path, "size in the manifest", problem));

@@ -102,7 +102,7 @@ fn keep_newest(units: &Units, group: &[(usize, usize)], mut keep: impl FnMut((us
         }
     }
     // Two keys may share a hash, and a newer chunk may add an entry to the first of them.
-    order.sort_by(|(a, _), (b, _)| a.cmp(b));
+    order.sort_by_key(|(unit, _)| *unit);
     order.into_iter().for_each(|(_, at)| keep(at));
 }
 
