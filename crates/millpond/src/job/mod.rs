@@ -2,5 +2,6 @@
 
 pub(crate) mod definition;
 pub(crate) mod options;
+pub(crate) mod job;
 pub(crate) mod plan;
 pub(crate) mod restore_plan;

@@ -110,6 +110,20 @@ impl RestorePlan {
         Ok(RestorePlan { states, operators })
     }
 
+    /// The manifest without the states that are left behind.
+    pub(crate) fn without_dropped(&self, manifest: &Manifest) -> Manifest {
+        let mut manifest = manifest.clone();
+        for operator in &mut manifest.operators {
+            let uid = operator.uid.to_string();
+            operator.states.retain(|state| {
+                let of_this = |line: &&StatePlan| *line.from.as_ref().unwrap_or(&line.uid) == uid;
+                let mut lines = self.states.iter().filter(of_this);
+                !lines.any(|line| line.state == state.name.as_str() && line.decision == Decision::Dropped)
+            });
+        }
+        manifest
+    }
+
     /// Whether the snapshot fits.
     pub(crate) fn fit(&self) -> Fit {
         let any = |test: fn(&Decision) -> bool| self.states.iter().any(|state| test(&state.decision));

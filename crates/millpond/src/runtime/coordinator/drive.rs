@@ -148,16 +148,14 @@ impl<'a> Driver<'a> {
                 Err(error) => break Err(error),
             }
         };
-        if let Some(fold) = self.compaction.take() {
-            fold.abort();
-        }
+        let end = end?;
         let unanswered = self.pending.take().map(|pending| pending.purpose).into_iter().chain(self.waiting.drain(..));
         let asked: Vec<Asked> =
             unanswered.filter_map(|purpose| purpose.asked().cloned()).chain(self.draining.take()).collect();
         for asked in asked {
             self.deny(&asked, "the run failed or ended before it was taken".to_owned()).await;
         }
-        Ok((end?, self.epoch))
+        Ok((end, self.epoch))
     }
 
     fn command(&self, worker: Option<usize>, message: ToWorker) {
@@ -268,10 +266,9 @@ impl<'a> Driver<'a> {
     async fn on_acknowledged(&mut self, part: Acknowledgement) -> Result<Option<AttemptEnd>, Error> {
         let (epoch, operator, subtask) = (part.epoch, part.operator, part.subtask);
         self.assembly.absorb(&self.session.plan, part)?;
-        match &mut self.pending {
-            Some(pending) if pending.epoch == epoch && pending.acknowledge(operator, subtask) => self.publish().await,
-            _ => Ok(None),
-        }
+        let pending = self.pending.as_mut().filter(|pending| pending.epoch == epoch);
+        let complete = pending.is_some_and(|pending| pending.acknowledge(operator, subtask));
+        if complete { self.publish().await } else { Ok(None) }
     }
 
     /// All have acknowledged: the snapshot becomes an entry of the log.
@@ -318,6 +315,7 @@ impl<'a> Driver<'a> {
             reason: pending.purpose.reason().to_owned(),
             duration_ms: u64::try_from(pending.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             parent: parent.map(Entry::id),
+            copied_from: None,
             bytes_new: bytes.0,
             bytes_total: bytes.1,
             manifest,
@@ -432,6 +430,10 @@ impl<'a> Driver<'a> {
                 self.closing = false;
                 self.session.publisher.status(JobStatus::Running);
                 self.notify(Notice::Resume);
+                if self.drained == self.subtasks() {
+                    self.closing = true;
+                    self.ask(Purpose::Finish);
+                }
             }
             // Event time cannot be brought back: only a new attempt can go on.
             Purpose::Stop { drained: true, .. } | Purpose::Finish => {
@@ -507,6 +509,7 @@ impl<'a> Driver<'a> {
             reason: asked.reason.to_owned(),
             duration_ms: 0,
             parent: Some(id),
+            copied_from: None,
             bytes_new: 0,
             ..record.clone()
         };
@@ -538,5 +541,7 @@ async fn finished(fold: &mut Option<JoinHandle<Result<Fold, Error>>>) -> Result<
 
 /// 32 hexadecimal digits that nobody has used before.
 pub(crate) fn new_id() -> Result<String, Error> {
-    Ok(millpond_snapshot::ids::random_id()?)
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).map_err(|error| Error::failed(format!("no random number for an id: {error}")))?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bits)))
 }
