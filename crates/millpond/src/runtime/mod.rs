@@ -11,5 +11,6 @@ pub(crate) mod control;
 pub(crate) mod failure;
 pub(crate) mod mailbox;
 pub(crate) mod message;
+pub(crate) mod restart;
 pub(crate) mod restore;
 pub(crate) mod writer;
