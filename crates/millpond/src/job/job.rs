@@ -53,10 +53,6 @@ impl Job {
         Job { name: name.into(), definition: Arc::new(define) }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Its operators and their states.
     pub(crate) fn plan(&self, parallelism: usize) -> Result<super::plan::Plan, Error> {
         definition::plan(&self.definition, parallelism)

@@ -10,7 +10,7 @@ use clap::Args;
 use super::cli::{self, CheckOptions, Command};
 use super::job::{DEFAULT_STORE, Job, RunReport, RunningJob};
 use super::options::RunOptions;
-use super::restore_plan::{Fit, RestorePlan};
+use super::restore_plan::{Fit, RestorePlan, derived_uids};
 use super::{check, progress};
 use crate::control::server;
 use crate::error::Error;
@@ -151,6 +151,10 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
 
     fn check(&self, options: CheckOptions, own: O) -> Result<ExitCode, Error> {
         let plan = self.job(Arc::new(own)).plan(1)?;
+        let derived = derived_uids(&plan);
+        if options.strict_uids && !derived.is_empty() {
+            return Err(Error::job(format!("--strict-uids:\n  {}", derived.join("\n  "))));
+        }
         let store = options.store.as_deref().unwrap_or(DEFAULT_STORE);
         let (address, restore_plan) = check::against(&plan, store, &options)?;
         print(&check::render(&address, &restore_plan, options.json));

@@ -9,9 +9,6 @@
 pub(crate) mod rate;
 pub(crate) mod watermark;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use crate::runtime::failure::UserError;
 use crate::stream::record::Data;
 use crate::time::EventTime;
@@ -82,7 +79,3 @@ pub trait SplitReader: 'static {
     /// The split, with the position behind the last record that was given out.
     fn split(&self) -> Self::Split;
 }
-
-/// Bound for what a snapshot keeps.
-pub(crate) trait Keep: Serialize + DeserializeOwned {}
-impl<T: Serialize + DeserializeOwned> Keep for T {}

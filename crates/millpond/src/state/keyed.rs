@@ -128,11 +128,6 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         }
     }
 
-    /// Keys with any state.
-    pub(crate) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     /// Looks for expired entries in the next few slots. Says whether there is anything that can expire.
     pub(crate) fn sweep(&mut self) -> bool {
         if self.keys.len() == 0 || !self.states.iter().any(|state| state.store.borrow().expires()) {

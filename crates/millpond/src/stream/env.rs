@@ -27,7 +27,6 @@ use crate::state::setup::{KeyedSetup, OperatorSetup};
 
 /// A worker's half of an environment: the dataflow that is being built.
 pub(crate) struct Building<'s> {
-    pub(crate) scope: Scope<'s, Time>,
     pub(crate) context: Rc<WorkerContext>,
     root: StreamVec<'s, Time, ()>,
 }
@@ -62,7 +61,7 @@ impl<'s> Env<'s> {
         Env(Rc::new(EnvInner {
             drafts: RefCell::default(),
             error: RefCell::default(),
-            building: Some(Building { scope, context, root }),
+            building: Some(Building { context, root }),
             parallelism,
         }))
     }
