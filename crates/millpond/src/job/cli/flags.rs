@@ -17,8 +17,6 @@ use crate::runtime::restart::RestartStrategy;
 pub(super) struct RunFlags {
     #[command(flatten)]
     job: JobFlags,
-    #[command(flatten)]
-    restore: RestoreFlags,
     /// The snapshot to start from: JOB@42, JOB@latest, JOB#tag, or the path or URL of an exported directory
     /// [default: this job's newest checkpoint, if its last run did not end on purpose]
     #[arg(
@@ -29,6 +27,8 @@ pub(super) struct RunFlags {
     )]
     #[arg(help_heading = "Start from a snapshot")]
     from: Option<SnapshotAddress>,
+    #[command(flatten)]
+    restore: RestoreFlags,
     #[command(flatten)]
     snapshots: SnapshotFlags,
     #[command(flatten)]
