@@ -30,7 +30,7 @@ fn a_job_that_is_killed_again_and_again_counts_every_row_once() {
     let expected = expected(&std::fs::read_to_string(bundled()).unwrap());
     let kills = from_environment("MILLPOND_TEST_KILLS").unwrap_or(8);
     for seed in SEEDS.into_iter().chain(from_environment("MILLPOND_TEST_SEED")) {
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         let mut chance = Chance(seed);
         let scene = Scene::new();
         let mut killed = 0;

@@ -28,7 +28,11 @@ fn without_options_it_reads_the_bundled_data_and_says_where_the_results_are() {
         // The second run starts afresh, and replaces what the first one left.
         let ended = scene.bare("run").wait().succeeded();
         output::assert_equal(&scene.path("flights-output"), &expected(&bundled_csv()));
-        assert!(ended.stdout.contains("flights-output"), "it does not say where the results are:\n{}", ended.stdout);
+        assert!(
+            ended.stdout.contains("flights-output"),
+            "it does not say where the results are:\n{}",
+            ended.stdout
+        );
         let records = ended.stdout.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
         assert_eq!(records.count(), 3, "it does not show three records:\n{}", ended.stdout);
     }

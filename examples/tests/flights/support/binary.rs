@@ -17,7 +17,8 @@ pub(crate) fn flights() -> &'static Path {
 
 /// The `millpond` command.
 pub(crate) fn millpond() -> &'static Path {
-    static PATH: LazyLock<PathBuf> = LazyLock::new(|| built("millpond", &["-p", "millpond-cli", "--bin", "millpond"]));
+    static PATH: LazyLock<PathBuf> =
+        LazyLock::new(|| built("millpond", &["-p", "millpond-cli", "--bin", "millpond"]));
     &PATH
 }
 
@@ -37,7 +38,11 @@ fn built(path: &str, selection: &[&str]) -> PathBuf {
             .unwrap();
         assert!(status.success(), "{} could not be built", program.display());
     }
-    assert!(program.is_file(), "{} was not built: set CARGO_TARGET_DIR as it was for this test", program.display());
+    assert!(
+        program.is_file(),
+        "{} was not built: set CARGO_TARGET_DIR as it was for this test",
+        program.display()
+    );
     program
 }
 
@@ -47,5 +52,8 @@ fn is_fresh(program: &Path) -> bool {
     let Some(built) = changed(program) else { return false };
     let Ok(notes) = std::fs::read_to_string(program.with_extension("d")) else { return false };
     let Some((_, sources)) = notes.trim_end().split_once(": ") else { return false };
-    sources.split(' ').map(|path| changed(Path::new(path))).all(|time: Option<SystemTime>| time.is_some_and(|t| t <= built))
+    sources
+        .split(' ')
+        .map(|path| changed(Path::new(path)))
+        .all(|time: Option<SystemTime>| time.is_some_and(|t| t <= built))
 }

@@ -10,7 +10,9 @@ pub(crate) struct History(Vec<Value>);
 impl History {
     /// Reads the log of `job`. An entry that is removed in the meantime is left out.
     pub(crate) fn read(store: &Path, job: &str) -> Self {
-        let Ok(folder) = std::fs::read_dir(store.join("jobs").join(job).join("log")) else { return History(Vec::new()) };
+        let Ok(folder) = std::fs::read_dir(store.join("jobs").join(job).join("log")) else {
+            return History(Vec::new());
+        };
         let mut paths: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
         paths.sort();

@@ -20,7 +20,8 @@ pub(crate) fn expected(csv: &str) -> Expected {
     let mut hourly = BTreeMap::<_, Totals>::new();
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let header = lines.next().expect("a header row");
-    let column = |name: &str| header.iter().position(|column| *column == name).unwrap_or_else(|| panic!("no {name}"));
+    let column =
+        |name: &str| header.iter().position(|column| *column == name).unwrap_or_else(|| panic!("no {name}"));
     let (carrier, origin, delay, hour) =
         (column("carrier"), column("origin"), column("dep_delay"), column("time_hour"));
     for row in lines {

@@ -21,7 +21,8 @@ pub(crate) fn committed(folder: &Path) -> Vec<Value> {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.ends_with('\n'), "{} is not whole: it ends in the middle of a line", path.display());
         records.extend(text.lines().map(|line| {
-            serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{}: {error}: {line}", path.display()))
+            serde_json::from_str::<Value>(line)
+                .unwrap_or_else(|error| panic!("{}: {error}: {line}", path.display()))
         }));
     }
     records
@@ -41,7 +42,8 @@ fn text(record: &Value, field: &str) -> String {
 }
 
 fn totals(record: &Value) -> Totals {
-    let number = |field: &str| record[field].as_i64().unwrap_or_else(|| panic!("no integer in '{field}' of {record}"));
+    let number =
+        |field: &str| record[field].as_i64().unwrap_or_else(|| panic!("no integer in '{field}' of {record}"));
     (number("flights") as u64, number("cancelled") as u64, number("total_dep_delay"))
 }
 
@@ -80,7 +82,8 @@ pub(crate) fn assert_equal(output: &Path, expected: &Expected) {
         let all: Vec<u64> = (1..=numbers.len() as u64).collect();
         assert_eq!(numbers, all, "carrier {carrier} has gaps");
     }
-    let last: BTreeMap<_, _> = carriers.iter().map(|(carrier, running)| (carrier.clone(), running[running.len() - 1])).collect();
+    let last: BTreeMap<_, _> =
+        carriers.iter().map(|(carrier, running)| (carrier.clone(), running[running.len() - 1])).collect();
     assert_eq!(last, expected.carriers, "the totals of the carriers");
     let hourly = hourly(output);
     assert_eq!(hourly.len(), expected.hourly.len(), "the number of hourly records");
@@ -110,7 +113,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Begins to watch the folders in `output`; they need not be there yet.
     pub(crate) fn start(output: PathBuf) -> Self {
-        let (wrong, done) = (Arc::<Mutex<_>>::default(), Arc::new(AtomicBool::new(false)));
+        let (wrong, done) = (Arc::<Mutex<Option<String>>>::default(), Arc::new(AtomicBool::new(false)));
         let (found, ends) = (Arc::clone(&wrong), Arc::clone(&done));
         let thread = std::thread::spawn(move || {
             let mut seen = BTreeMap::new();
