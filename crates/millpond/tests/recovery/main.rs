@@ -5,8 +5,10 @@ mod harness;
 mod sink;
 mod source;
 
+mod backpressure;
 mod broadcast;
 mod connected;
+mod failing;
 mod keyed;
 mod operator_state;
 mod timers;
