@@ -23,7 +23,7 @@ pub use operators::context::{Context, KeyedContext, TimeDomain, Timer};
 pub use operators::keyed::KeyedProcess;
 pub use operators::process::Process;
 pub use runtime::coordinator::drive::RunEnd;
-pub use runtime::failure::UserError;
+pub use runtime::failure::{Permanent, UserError};
 pub use runtime::restart::RestartStrategy;
 pub use sink::Sink;
 pub use source::watermark::{WatermarkGenerator, WatermarkStrategy};
