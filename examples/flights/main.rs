@@ -75,3 +75,37 @@ fn flights(env: &Env<'_>, options: &Options) -> Result<(), Error> {
         .uid("hourly");
     Ok(())
 }
+
+/// What was asked for, or else the bundled data.
+fn inputs(options: &Options) -> Result<Vec<PathBuf>, Error> {
+    if !options.input.is_empty() {
+        return Ok(options.input.clone());
+    }
+    if !Path::new(BUNDLED).is_file() {
+        return Err(Error::input(format!("the bundled data is not at {BUNDLED} any more; name some with --input")));
+    }
+    Ok(vec![BUNDLED.into()])
+}
+
+/// One of the two outputs.
+fn results<T: Data>(options: &Options, folder: &str) -> FileSink<T> {
+    FileSink::json_lines(options.output.join(folder)).replace_on_fresh_start(true)
+}
+
+/// More than none, and finite.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected a number of records a second, more than 0".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    Program::new("flights", flights)
+        .about("Counts departures from New York by carrier, and by origin and hour")
+        .at_end(|options: &Options, _| {
+            // A closed standard output takes nothing away from the results.
+            let _ = results::show(&options.output, std::io::stdout());
+        })
+        .main()
+}
