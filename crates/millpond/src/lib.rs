@@ -17,6 +17,7 @@ pub use clock::{Clock, ManualClock};
 pub use error::{Error, ErrorKind};
 pub use job::job::{Job, RunReport, RunningJob};
 pub use job::options::{Cluster, Listen, RunOptions};
+pub use job::program::Program;
 pub use operators::broadcast::BroadcastProcess;
 pub use operators::connected::CoProcess;
 pub use operators::context::{Context, KeyedContext, TimeDomain, Timer};

@@ -48,7 +48,8 @@ pub(crate) fn render(address: &str, plan: &RestorePlan, json: bool) -> String {
         return format!("{all:#}");
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["OPERATOR", "STATE", "ROWS", "DECISION", ""]);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(["operator", "state", "rows", "decision", "why"]);
     for state in &plan.states {
         let (decision, why) = word(&state.decision);
         let operator = match &state.from {
@@ -62,7 +63,7 @@ pub(crate) fn render(address: &str, plan: &RestorePlan, json: bool) -> String {
         None => format!("snapshot {address} fits this program"),
         Some(refusal) => refusal,
     };
-    format!("{}\n\n{verdict}", table.trim_fmt())
+    format!("{table}\n\n{verdict}")
 }
 
 fn to_json(state: &StatePlan) -> serde_json::Value {
