@@ -82,7 +82,7 @@ fn inputs(options: &Options) -> Result<Vec<PathBuf>, Error> {
         return Ok(options.input.clone());
     }
     if !Path::new(BUNDLED).is_file() {
-        return Err(Error::input(format!("the bundled data is not at {BUNDLED} any more; name some with --input")));
+        return Err(Error::new(ErrorKind::Input, format!("the bundled data is not at {BUNDLED} any more; name some with --input")));
     }
     Ok(vec![BUNDLED.into()])
 }
