@@ -74,6 +74,17 @@ impl Error {
         )
     }
 
+    /// The same error of a storage that failed, about a write that may have happened.
+    pub(crate) fn in_doubt(mut self) -> Self {
+        if let Error::Storage {
+            may_have_happened, ..
+        } = &mut self
+        {
+            *may_have_happened = true;
+        }
+        self
+    }
+
     pub(crate) fn corrupt(
         file: impl ToString,
         field: impl ToString,

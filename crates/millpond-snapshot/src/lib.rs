@@ -11,6 +11,7 @@
 //! | [`hash`] | from a key to its place in the 64-bit hash space | |
 //! | [`store`] | objects: put if absent, bounded get, list, delete | ids |
 //! | [`chunk`] | rows of state as Parquet files | store, hash |
+//! | [`state`] | a state as it stands: its chunks merged, compacted, compared | chunk |
 //! | [`manifest`] | which chunks make up which state of which operator | chunk |
 //! | [`log`] | a job's history | manifest |
 //! | [`repository`] | addresses, retention and cleaning, over all of the above | log |
@@ -24,6 +25,7 @@ pub mod ids;
 pub mod log;
 pub mod manifest;
 pub mod repository;
+pub mod state;
 pub mod store;
 
 pub use error::{Error, Result};

@@ -17,12 +17,16 @@ pub mod windows;
 
 pub use clock::{Clock, ManualClock};
 pub use error::{Error, ErrorKind};
+pub use job::job::{Job, RunReport, RunningJob};
+pub use job::options::{Cluster, Listen, RunOptions};
 pub use operators::broadcast::BroadcastProcess;
 pub use operators::connected::CoProcess;
 pub use operators::context::{Context, KeyedContext, TimeDomain, Timer};
 pub use operators::keyed::KeyedProcess;
 pub use operators::process::Process;
+pub use runtime::coordinator::drive::RunEnd;
 pub use runtime::failure::UserError;
+pub use runtime::restart::RestartStrategy;
 pub use sink::Sink;
 pub use source::watermark::{WatermarkGenerator, WatermarkStrategy};
 pub use source::{ReadStatus, Source, SplitReader};

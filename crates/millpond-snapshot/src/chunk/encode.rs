@@ -7,13 +7,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::columns::{DELETED, EXPIRES_AT, HASH, KEY, MAP_KEY, TIMESTAMP, VALUE, check_columns};
+use super::columns::{DELETED, HASH, check_columns};
 use super::{ChunkKind, ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
 use crate::hash::HashRange;
 use crate::ids::{ChunkHash, JobName, random_id};
@@ -21,6 +21,9 @@ use crate::{Error, Result};
 
 /// Rows in a row group: the least that a reader of a hash range reads.
 const ROW_GROUP_ROWS: usize = 64 * 1024;
+
+/// Bytes in a row group, about: large values make it shorter.
+const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a chunk is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,69 +67,165 @@ impl EncodedChunk {
 }
 
 /// Encodes batches of rows, sorted by hash within and across batches, rows of one key adjacent.
-///
-/// Each call makes a chunk of its own: a random number in its metadata gives equal rows different names.
-/// So a chunk that is being written can never be one that is being deleted, and a chunk belongs to the
-/// job that wrote it until another job starts from a snapshot that names it.
-///
-/// All batches have one schema, with the columns that [`check_columns`] asks for. A base chunk may be
-/// given a `deleted` column that says `false` throughout; it is left out of the chunk.
-///
-/// # Errors
-/// [`Error::InvalidInput`] if the columns are not those of the state's kind, if rows are not sorted or
-/// lie outside the range, if a base has a tombstone, or if a type cannot be stored in Parquet.
+/// The same as a [`ChunkEncoder`] that is given each batch.
 pub fn encode_chunk(
     schema: &SchemaRef,
     batches: impl IntoIterator<Item = RecordBatch>,
     meta: &ChunkMeta,
 ) -> Result<EncodedChunk> {
-    let schema = if meta.kind == ChunkKind::Base {
-        without_deleted(schema)
-    } else {
-        schema.clone()
-    };
-    check_columns(&schema, meta.state, meta.kind).map_err(|(field, problem)| {
-        Error::InvalidInput(format!("cannot write a chunk: {field}: {problem}"))
-    })?;
-
-    let mut writer = ArrowWriter::try_new(
-        Vec::new(),
-        schema.clone(),
-        Some(properties(&schema, meta, random_id()?)),
-    )
-    .map_err(not_encodable)?;
-    let mut rows = 0;
-    let mut last = meta.range.start();
+    let mut encoder = ChunkEncoder::new(schema, meta.job.clone(), meta.state, meta.kind)?;
     for batch in batches {
-        let batch = if meta.kind == ChunkKind::Base {
-            drop_deleted(batch, &schema)?
+        encoder.write(&batch)?;
+    }
+    encoder.finish(meta.range)
+}
+
+/// Builds a chunk from batches of rows that come one by one, keeping only what is encoded.
+///
+/// Each encoder makes a chunk of its own: a random number in its metadata gives equal rows different
+/// names. So a chunk that is being written can never be one that is being deleted, and a chunk belongs
+/// to the job that wrote it until another job starts from a snapshot that names it.
+pub struct ChunkEncoder {
+    job: JobName,
+    state: StateKind,
+    kind: ChunkKind,
+    schema: SchemaRef,
+    id: String,
+    writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+    hashes: Option<HashRange>,
+}
+
+impl ChunkEncoder {
+    /// Begins a chunk with the columns that [`check_columns`] asks for. A base chunk may be given a
+    /// `deleted` column that says `false` throughout; it is left out of the chunk.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if the columns are not those of the state's kind, or if a type cannot be
+    /// stored in Parquet.
+    pub fn new(
+        schema: &SchemaRef,
+        job: JobName,
+        state: StateKind,
+        kind: ChunkKind,
+    ) -> Result<Self> {
+        let schema = if kind == ChunkKind::Base {
+            without_deleted(schema)
         } else {
-            batch
+            schema.clone()
         };
-        if batch.schema() != schema {
+        check_columns(&schema, state, kind).map_err(|(field, problem)| {
+            Error::InvalidInput(format!("cannot write a chunk: {field}: {problem}"))
+        })?;
+        let properties = properties(&schema)?;
+        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))
+            .map_err(not_encodable)?;
+        Ok(ChunkEncoder {
+            job,
+            state,
+            kind,
+            schema,
+            id: random_id()?,
+            writer,
+            rows: 0,
+            hashes: None,
+        })
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if the batch is of another schema, if its rows do not go on where the
+    /// last ended, or if a base is given a tombstone.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let kept;
+        let batch = match self.kind {
+            ChunkKind::Base => {
+                kept = drop_deleted(batch, &self.schema)?;
+                &kept
+            }
+            ChunkKind::Delta => batch,
+        };
+        if batch.schema_ref() != &self.schema {
             return Err(Error::InvalidInput(format!(
                 "cannot write a chunk: its batches differ in schema: {} and {}",
-                schema,
-                batch.schema()
+                self.schema,
+                batch.schema_ref()
             )));
         }
-        last = check_order(&batch, meta.range, last)?;
-        rows += batch.num_rows() as u64;
-        writer.write(&batch).map_err(not_encodable)?;
+        let hashes = batch.column(0).as_primitive::<UInt64Type>().values();
+        let (Some(&first), Some(&last)) = (hashes.first(), hashes.last()) else {
+            return Ok(());
+        };
+        if !hashes.is_sorted() || self.hashes.is_some_and(|seen| first < seen.end()) {
+            return Err(Error::InvalidInput(
+                "cannot write a chunk: its rows are not sorted by hash".into(),
+            ));
+        }
+        self.hashes = HashRange::new(self.hashes.map_or(first, HashRange::start), last);
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(not_encodable)
     }
-    let bytes = writer.into_inner().map_err(not_encodable)?;
-    if bytes.len() as u64 > MAX_CHUNK_BYTES {
-        return Err(Error::InvalidInput(format!(
-            "a chunk of {} bytes is larger than the limit of {MAX_CHUNK_BYTES}; split its hash range",
-            bytes.len()
-        )));
+
+    /// The number of rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
-    Ok(EncodedChunk {
-        hash: ChunkHash::of(&bytes),
-        bytes: bytes.into(),
-        meta: meta.clone(),
-        rows,
-    })
+
+    /// Whether the hash of every row so far is less than `hash`.
+    pub fn ended_before(&self, hash: u64) -> bool {
+        self.hashes.is_none_or(|seen| seen.end() < hash)
+    }
+
+    /// About how many bytes the chunk has so far.
+    pub fn bytes(&self) -> u64 {
+        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+    }
+
+    /// Ends the chunk, which speaks about `range`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if a row lies outside the range, or the chunk is larger than
+    /// [`MAX_CHUNK_BYTES`].
+    pub fn finish(mut self, range: HashRange) -> Result<EncodedChunk> {
+        if let Some(hashes) = self.hashes.filter(|hashes| !range.covers(*hashes)) {
+            return Err(Error::InvalidInput(format!(
+                "cannot write a chunk: its rows lie in {hashes}, outside its range {range}"
+            )));
+        }
+        let entries = [
+            ("format_version", FORMAT_VERSION.to_string()),
+            ("state_kind", self.state.to_string()),
+            ("chunk_kind", self.kind.to_string()),
+            ("hash_start", format!("{:016x}", range.start())),
+            ("hash_end", format!("{:016x}", range.end())),
+            ("job", self.job.to_string()),
+            ("id", self.id),
+        ];
+        for (key, value) in entries {
+            self.writer
+                .append_key_value_metadata(KeyValue::new(format!("millpond.{key}"), value));
+        }
+        let bytes = self.writer.into_inner().map_err(not_encodable)?;
+        if bytes.len() as u64 > MAX_CHUNK_BYTES {
+            return Err(Error::InvalidInput(format!(
+                "a chunk of {} bytes is larger than the limit of {MAX_CHUNK_BYTES}; split its hash range",
+                bytes.len()
+            )));
+        }
+        let meta = ChunkMeta {
+            job: self.job,
+            state: self.state,
+            kind: self.kind,
+            range,
+        };
+        Ok(EncodedChunk {
+            hash: ChunkHash::of(&bytes),
+            bytes: bytes.into(),
+            meta,
+            rows: self.rows,
+        })
+    }
 }
 
 fn not_encodable(error: parquet::errors::ParquetError) -> Error {
@@ -147,9 +246,9 @@ fn without_deleted(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(kept.collect::<Vec<Arc<Field>>>()))
 }
 
-fn drop_deleted(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+fn drop_deleted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let Some(deleted) = batch.column_by_name(DELETED) else {
-        return Ok(batch);
+        return Ok(batch.clone());
     };
     let tombstones = deleted.as_boolean_opt().map_or(1, |d| d.true_count());
     if tombstones > 0 {
@@ -166,52 +265,32 @@ fn drop_deleted(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         .map_err(|error| Error::InvalidInput(format!("cannot write a chunk: {error}")))
 }
 
-/// Checks that hashes rise from `last` and stay in the range; gives the greatest.
-fn check_order(batch: &RecordBatch, range: HashRange, last: u64) -> Result<u64> {
-    let hashes = batch.column(0).as_primitive::<UInt64Type>().values();
-    let sorted = hashes.first().is_none_or(|first| *first >= last) && hashes.is_sorted();
-    let greatest = hashes.last().copied().unwrap_or(last);
-    if !sorted || !range.contains(greatest) {
-        return Err(Error::InvalidInput(format!(
-            "cannot write a chunk: its rows must be sorted by hash and lie in {range}"
-        )));
-    }
-    Ok(greatest)
-}
-
-fn properties(schema: &Schema, meta: &ChunkMeta, id: String) -> WriterProperties {
-    let entry = |key: &str, value: String| KeyValue::new(format!("millpond.{key}"), value);
+fn properties(schema: &Schema) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_created_by("millpond".to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .set_key_value_metadata(Some(vec![
-            entry("format_version", FORMAT_VERSION.to_string()),
-            entry("state_kind", meta.state.to_string()),
-            entry("chunk_kind", meta.kind.to_string()),
-            entry("hash_start", format!("{:016x}", meta.range.start())),
-            entry("hash_end", format!("{:016x}", meta.range.end())),
-            entry("job", meta.job.to_string()),
-            entry("id", id),
-        ]));
-    // Hashes are as good as random and mostly distinct: nothing to look up in a dictionary and
-    // nothing to compress, but sorted, so that differences are short.
-    let hash = ColumnPath::from(HASH);
-    properties = properties
-        .set_column_dictionary_enabled(hash.clone(), false)
-        .set_column_encoding(hash.clone(), Encoding::DELTA_BINARY_PACKED)
-        .set_column_compression(hash, Compression::UNCOMPRESSED);
-    // A dictionary of numbers that differ in each row is written only to be thrown away.
-    for name in [KEY, MAP_KEY, VALUE, TIMESTAMP, EXPIRES_AT] {
-        let number = |field: &Field| field.data_type().is_numeric();
-        if schema
-            .column_with_name(name)
-            .is_some_and(|(_, field)| number(field))
-        {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
-        }
+        .set_offset_index_disabled(true);
+    // A dictionary of numbers that differ in each row is written only to be thrown away; as differences
+    // they are shorter than compression alone makes them, and sooner written.
+    let columns = ArrowSchemaConverter::new()
+        .convert(schema)
+        .map_err(not_encodable)?;
+    for column in columns.columns() {
+        let encoding = match column.physical_type() {
+            Type::INT32 | Type::INT64 => Encoding::DELTA_BINARY_PACKED,
+            Type::FLOAT | Type::DOUBLE => Encoding::BYTE_STREAM_SPLIT,
+            _ => continue,
+        };
+        properties = properties
+            .set_column_dictionary_enabled(column.path().clone(), false)
+            .set_column_encoding(column.path().clone(), encoding);
     }
-    properties.build()
+    // Differences of hashes are as good as random: nothing is left to compress.
+    let hash = ColumnPath::from(HASH);
+    Ok(properties
+        .set_column_compression(hash, Compression::UNCOMPRESSED)
+        .build())
 }

@@ -21,7 +21,7 @@ mod read;
 mod reference;
 
 pub use columns::{DELETED, EXPIRES_AT, HASH, KEY, MAP_KEY, TIMESTAMP, VALUE, check_columns};
-pub use encode::{ChunkMeta, EncodedChunk, encode_chunk};
+pub use encode::{ChunkEncoder, ChunkMeta, EncodedChunk, encode_chunk};
 pub use kind::{ChunkKind, StateKind};
 pub use list::{prune, visible};
 pub use read::{ChunkReader, read_chunk};

@@ -1,10 +1,13 @@
 //! From the bytes of a chunk to rows, trusting nothing.
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
+use object_store::path::Path;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
@@ -31,9 +34,16 @@ pub async fn read_chunk(
 }
 
 impl Store {
+    /// Where a chunk stands, or the pack that holds it.
+    pub(crate) fn chunk_path(&self, chunk: &ChunkRef) -> Path {
+        self.file_of(chunk.hash)
+            .cloned()
+            .unwrap_or_else(|| chunk.path())
+    }
+
     /// The bytes of a chunk, checked against its hash.
     pub async fn get_chunk(&self, chunk: &ChunkRef) -> Result<Bytes> {
-        let path = chunk.path();
+        let path = self.chunk_path(chunk);
         if chunk.bytes > MAX_CHUNK_BYTES {
             let problem = format!("expected at most {MAX_CHUNK_BYTES}, found {}", chunk.bytes);
             return Err(Error::corrupt(&path, "size in the manifest", problem));
@@ -81,7 +91,8 @@ impl ChunkReader {
             .map_err(|error| corrupt("Parquet metadata", error.to_string()))?;
         let metadata = builder.metadata().clone();
         check_metadata(&file, &metadata, chunk, state)?;
-        let schema = builder.schema().clone();
+        // Parquet's own metadata stands in the schema too; what is left is the columns.
+        let schema = Arc::new(Schema::new(builder.schema().fields().clone()));
         check_columns(&schema, state, chunk.kind)
             .map_err(|(field, problem)| corrupt(&field, problem))?;
 
@@ -154,7 +165,9 @@ impl Iterator for ChunkReader {
             let start = hashes.partition_point(|&hash| hash < self.range.start());
             let end = hashes.partition_point(|&hash| hash <= self.range.end());
             if start < end {
-                return Some(Ok(batch.slice(start, end - start)));
+                let columns = batch.slice(start, end - start).columns().to_vec();
+                let batch = RecordBatch::try_new(self.schema.clone(), columns);
+                return Some(batch.map_err(|error| Error::corrupt(&self.file, "columns", error)));
             }
         }
     }

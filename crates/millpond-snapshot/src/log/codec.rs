@@ -38,7 +38,7 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>> {
 }
 
 /// Reads the entry that stands at `sequence` of `job`.
-pub(crate) fn decode(file: &str, bytes: &[u8], job: &JobName, sequence: Sequence) -> Result<Entry> {
+pub(super) fn decode(file: &str, bytes: &[u8], job: &JobName, sequence: Sequence) -> Result<Entry> {
     let entry = parse(file, bytes)?;
     if entry.job != *job {
         let problem = format!("expected {job}, found {}", entry.job);

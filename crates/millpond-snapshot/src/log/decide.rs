@@ -15,13 +15,15 @@ pub enum ContinueDecision {
 
 /// Decides from the entries of a job, in order; those of the last run are enough.
 ///
-/// The snapshots of earlier runs do not count: if the last run died before its first snapshot, it is
+/// Snapshots that were copied into the log do not count, since no run of this store took them: name them
+/// to begin from them. The snapshots of earlier runs do not count either: if the last run died before its first snapshot, it is
 /// continued from what it began from itself.
 pub fn continue_from(entries: &[Entry]) -> ContinueDecision {
-    let Some(run) = entries.iter().map(|entry| entry.run).max() else {
+    let own = || entries.iter().rev().filter(|entry| entry.belongs_to_run());
+    let Some(run) = own().map(|entry| entry.run).max() else {
         return ContinueDecision::Fresh;
     };
-    let of_run = || entries.iter().rev().filter(|entry| entry.run == run);
+    let of_run = || own().filter(|entry| entry.run == run);
     if of_run().any(Entry::ends_run) {
         return ContinueDecision::Fresh;
     }

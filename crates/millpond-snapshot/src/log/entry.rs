@@ -88,6 +88,12 @@ pub enum EntryBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         snapshot: Option<Sequence>,
     },
+    /// A person removed the newest snapshot of a job that has no run. This stands behind it, so that
+    /// its number is not given to another entry.
+    Removed {
+        /// That snapshot.
+        snapshot: Sequence,
+    },
 }
 
 /// A snapshot, and how it came about.
@@ -106,12 +112,24 @@ pub struct SnapshotRecord {
     /// The snapshot before it in the lineage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<SnapshotId>,
+    /// Where it was copied from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied_from: Option<CopiedFrom>,
     /// The bytes of the chunks that its parent does not name.
     pub bytes_new: u64,
     /// The bytes of all its chunks.
     pub bytes_total: u64,
     /// Its table of contents.
     pub manifest: Manifest,
+}
+
+/// Where a snapshot stood before it was copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiedFrom {
+    /// The address of the store or directory.
+    pub store: String,
+    /// Its number there.
+    pub id: SnapshotId,
 }
 
 impl Entry {
@@ -145,6 +163,24 @@ impl Entry {
         }
     }
 
+    /// Whether a run of this job in this store wrote it: all entries but copies from elsewhere, and
+    /// what people did between runs.
+    pub fn belongs_to_run(&self) -> bool {
+        match &self.body {
+            EntryBody::Checkpoint(record) | EntryBody::Savepoint(record) => {
+                record.copied_from.is_none()
+            }
+            EntryBody::Removed { .. } => false,
+            _ => true,
+        }
+    }
+
+    /// Whether a run named, with this entry, all that it had written before: a snapshot, or a start,
+    /// before which it had written nothing.
+    pub fn publishes(&self) -> bool {
+        self.belongs_to_run() && (self.snapshot().is_some() || self.run == self.sequence)
+    }
+
     /// Whether it is the last entry of its run.
     pub fn ends_run(&self) -> bool {
         matches!(
@@ -166,6 +202,7 @@ impl EntryBody {
             EntryBody::Stop { .. } => "stop",
             EntryBody::Cancel { .. } => "cancel",
             EntryBody::Finish { .. } => "finish",
+            EntryBody::Removed { .. } => "removed",
         }
     }
 }

@@ -100,15 +100,15 @@ impl JobLog {
     pub async fn plan_start(&self) -> Result<(ContinueDecision, Sequence)> {
         let sequences = self.sequences().await?;
         let next = sequences.last().map_or(Sequence::FIRST, |head| head.next());
-        // Only what the last run wrote matters; it stands at the end.
+        // What decides is the newest entry of the last run that publishes or ends it.
         let mut newest_first = Vec::new();
         for sequence in sequences.into_iter().rev() {
             let Some(entry) = self.read(sequence).await? else {
                 continue;
             };
-            let is_start = entry.run == entry.sequence;
+            let decides = entry.publishes() || entry.ends_run();
             newest_first.push(entry);
-            if is_start {
+            if decides {
                 break;
             }
         }
@@ -134,25 +134,25 @@ impl JobLog {
         let path = layout::entry(&self.job, entry.sequence);
         let mut attempt = 1;
         loop {
-            match self.store.put_if_absent(&path, bytes.clone()).await {
+            let put = self.store.put_if_absent(&path, bytes.clone()).await;
+            let doubt = match put {
                 Ok(PutOutcome::Created) => return Ok(AppendOutcome::Appended),
-                // Perhaps by this very entry, in an attempt that was reported as failed.
-                Ok(PutOutcome::Exists) => {
-                    if let Some(outcome) = self.whose(entry.sequence, &bytes).await? {
-                        return Ok(outcome);
-                    }
-                }
                 Err(error) if !error.may_have_happened() => return Err(error),
-                Err(error) => match self.whose(entry.sequence, &bytes).await {
-                    Ok(Some(outcome)) => return Ok(outcome),
-                    _ if attempt == ATTEMPTS => return Err(error),
-                    _ => {}
-                },
-            }
+                // The number may be taken by this very entry, in an attempt that was reported as failed.
+                Ok(PutOutcome::Exists) => None,
+                Err(error) => Some(error),
+            };
+            let doubt = match self.whose(entry.sequence, &bytes).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => doubt,
+                Err(error) => doubt.or(Some(error.in_doubt())),
+            };
             if attempt == ATTEMPTS {
-                return Err(Error::Conflict(format!(
-                    "log entry {path} appears and disappears; is another process cleaning this store?"
-                )));
+                return Err(doubt.unwrap_or_else(|| {
+                    Error::Conflict(format!(
+                        "log entry {path} appears and disappears; is another process cleaning this store?"
+                    ))
+                }));
             }
             attempt += 1;
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow_schema::{Field, Fields};
+use arrow_schema::{DataType, Field, Fields};
 use serde::{Deserialize, Serialize};
 
 use super::data_type;
@@ -38,6 +38,14 @@ impl SchemaFields {
             }
         }
         Ok(SchemaFields(fields))
+    }
+
+    /// The type of the column, if there is one field: as it is for keys and values of keyed state.
+    pub fn data_type(&self) -> Option<&DataType> {
+        match &self.0[..] {
+            [field] => Some(field.data_type()),
+            _ => None,
+        }
     }
 
     /// The fields.

@@ -1,11 +1,33 @@
-//! The store as people use it: addresses, retention and cleaning.
+//! The store as people use it: names for snapshots, copies of them, and getting rid of them.
+//!
+//! Nothing a person kept is removed by anything here, except by [`remove`], which names one snapshot and
+//! refuses what is tagged, pinned or needed. Two things delete chunks: [`release`], with which a running job cleans
+//! up after itself, and [`collect`], which looks at the whole store.
 
 mod address;
+mod begin;
+mod collect;
+mod copy;
+mod diff;
+mod export;
+mod jobs;
+mod marks;
 mod release;
+mod remove;
 mod resolve;
 mod retention;
+mod verify;
 
 pub use address::SnapshotAddress;
+pub use begin::begin_from;
+pub use collect::{CollectOptions, Collected, collect};
+pub use copy::{Copied, copy};
+pub use diff::{SnapshotDiff, StateDiff, StateId, diff};
+pub use export::{Exported, export};
+pub use jobs::{JobSummary, jobs};
+pub use marks::{Mark, Protection, pin, protected, tag, tags, unpin, untag};
 pub use release::{Released, release};
+pub use remove::{Removal, remove};
 pub use resolve::{Resolved, resolve};
 pub use retention::select;
+pub use verify::{Problem, Verified, verify};

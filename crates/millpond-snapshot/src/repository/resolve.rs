@@ -1,9 +1,7 @@
 //! From an address to a snapshot.
 
-use serde::Deserialize;
-
-use super::SnapshotAddress;
-use crate::ids::{JobName, Sequence};
+use super::{SnapshotAddress, export, marks};
+use crate::ids::JobName;
 use crate::log::{Entry, JobLog, SnapshotId, SnapshotRecord};
 use crate::store::{Store, layout};
 use crate::{Error, Result};
@@ -26,14 +24,6 @@ impl Resolved {
     }
 }
 
-/// The content of a tag.
-#[derive(Deserialize)]
-struct TagFile {
-    sequence: Sequence,
-}
-
-const TAG_LIMIT: u64 = 64 * 1024;
-
 /// Finds the snapshot at an address.
 ///
 /// # Errors
@@ -52,27 +42,30 @@ pub async fn resolve(store: &Store, address: &str) -> Result<Resolved> {
             });
         }
         SnapshotAddress::Tagged(job, tag) => {
-            let path = layout::tag(job, tag);
-            let Some(bytes) = store.get(&path, TAG_LIMIT).await? else {
-                return Err(missing(store, job, &address).await?);
-            };
-            let tag: TagFile =
-                serde_json::from_slice(&bytes).map_err(|e| Error::corrupt(&path, "json", e))?;
-            (job, tag.sequence)
+            match marks::read(store, &layout::tag(job, tag)).await? {
+                Some(mark) => (job, mark.sequence),
+                None => return Err(missing(store, job, &address).await?),
+            }
         }
-        SnapshotAddress::Directory(path) => {
-            return Err(Error::NotFound(format!(
-                "{path} holds no exported snapshot"
-            )));
-        }
+        SnapshotAddress::Directory(path) => return export::open(path).await,
     };
-    match JobLog::open(store, job).read(sequence).await? {
-        None => Err(missing(store, job, &address).await?),
+    let id = SnapshotId {
+        job: job.clone(),
+        sequence,
+    };
+    let entry = read_entry(store, &id).await?;
+    Ok(Resolved {
+        store: store.clone(),
+        entry,
+    })
+}
+
+/// The snapshot of this number.
+pub(super) async fn read_entry(store: &Store, id: &SnapshotId) -> Result<Entry> {
+    match JobLog::open(store, &id.job).read(id.sequence).await? {
+        None => Err(missing(store, &id.job, &SnapshotAddress::Entry(id.clone())).await?),
         Some(entry) if entry.snapshot().is_none() => Err(not_a_snapshot(&entry)),
-        Some(entry) => Ok(Resolved {
-            store: store.clone(),
-            entry,
-        }),
+        Some(entry) => Ok(entry),
     }
 }
 

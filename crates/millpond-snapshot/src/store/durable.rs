@@ -18,8 +18,7 @@ use object_store::{
     PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// Where half-written objects stand: on the same file system, and outside everything that is listed.
-const SCRATCH: &str = "tmp";
+use super::layout;
 
 /// A [`LocalFileSystem`] with durable puts.
 #[derive(Debug)]
@@ -43,7 +42,8 @@ impl DurableDirectory {
 fn put(root: &FsPath, target: &FsPath, payload: &PutPayload, replace: bool) -> io::Result<()> {
     let parent = target.parent().unwrap_or(root);
     create_directory(root, parent)?;
-    let scratch = root.join(SCRATCH);
+    // On the same file system, and outside everything that is listed.
+    let scratch = root.join(layout::scratch().as_ref());
     create_directory(root, &scratch)?;
 
     let mut file = builder().tempfile_in(&scratch)?;

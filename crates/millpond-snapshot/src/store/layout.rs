@@ -6,7 +6,10 @@
 //! chunks/ab/abcdef….pack                   small chunks, end to end
 //! jobs/JOB/log/00000000000000000042.json   an entry of a job's log
 //! jobs/JOB/tags/TAG.json                   a name for a snapshot
-//! jobs/JOB/forks/OTHER.json                another job that began from a snapshot of this one
+//! jobs/JOB/pins/00000000000000000042.json  a snapshot that nothing may remove
+//! jobs/JOB/forks/00000000000000000042-OTHER.json
+//!                                          another job that began from a snapshot of this one
+//! tmp/                                     local directories only: files that are being written
 //! ```
 
 use object_store::path::Path;
@@ -94,14 +97,40 @@ pub fn parse_tag(path: &Path) -> Option<Tag> {
     path.filename()?.strip_suffix(".json")?.parse().ok()
 }
 
+/// Where a job's pins stand.
+pub fn pins(job: &JobName) -> Path {
+    Path::from(format!("jobs/{job}/pins"))
+}
+
+/// The pin of a snapshot.
+pub fn pin(job: &JobName, sequence: Sequence) -> Path {
+    Path::from(format!("jobs/{job}/pins/{:020}.json", sequence.0))
+}
+
 /// Where it stands which other jobs began from snapshots of a job.
 pub fn forks(job: &JobName) -> Path {
     Path::from(format!("jobs/{job}/forks"))
 }
 
 /// The record that job `other` began from a snapshot of a job.
-pub fn fork(job: &JobName, other: &JobName) -> Path {
-    Path::from(format!("jobs/{job}/forks/{other}.json"))
+pub fn fork(job: &JobName, sequence: Sequence, other: &JobName) -> Path {
+    Path::from(format!("jobs/{job}/forks/{:020}-{other}.json", sequence.0))
+}
+
+/// The snapshot and the other job in the path of a fork record, if that is what it is.
+pub fn parse_fork(path: &Path) -> Option<(Sequence, JobName)> {
+    let (digits, other) = path
+        .filename()?
+        .strip_suffix(".json")?
+        .split_at_checked(20)?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    let sequence = plain.then(|| digits.parse().ok().map(Sequence))??;
+    Some((sequence, other.strip_prefix('-')?.parse().ok()?))
+}
+
+/// Where a local directory's half-written files stand.
+pub fn scratch() -> Path {
+    Path::from("tmp")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The operations on objects.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
+use crate::ids::ChunkHash;
 use crate::{Error, Result};
 
 /// An open store. Cheap to clone.
@@ -16,6 +18,8 @@ use crate::{Error, Result};
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
     address: Arc<str>,
+    /// Where content-addressed objects stand, if that is not where a store keeps them.
+    files: Option<Arc<BTreeMap<ChunkHash, Path>>>,
 }
 
 /// What became of a put-if-absent.
@@ -45,7 +49,19 @@ impl Store {
         Store {
             objects,
             address: address.into(),
+            files: None,
         }
+    }
+
+    /// The same objects, with content-addressed ones in files of their own.
+    pub(crate) fn with_files(mut self, files: Arc<BTreeMap<ChunkHash, Path>>) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// The file of its own that the bytes with this hash have, if they have one.
+    pub(crate) fn file_of(&self, hash: ChunkHash) -> Option<&Path> {
+        self.files.as_ref()?.get(&hash)
     }
 
     /// The path or URL that the store was opened with.
@@ -65,6 +81,12 @@ impl Store {
             | Err(object_store::Error::Precondition { .. }) => Ok(PutOutcome::Exists),
             Err(error) => Err(self.failed("write", path, error)),
         }
+    }
+
+    /// Writes an object, replacing one of that name. Only for objects whose name says what they hold.
+    pub(crate) async fn replace(&self, path: &Path, bytes: Bytes) -> Result<()> {
+        let written = self.put(path, bytes, PutMode::Overwrite).await;
+        written.map_err(|error| self.failed("write", path, error))
     }
 
     async fn put(&self, path: &Path, bytes: Bytes, mode: PutMode) -> object_store::Result<()> {
@@ -177,9 +199,12 @@ impl Store {
 }
 
 fn info(meta: object_store::ObjectMeta) -> ObjectInfo {
-    // Out of jiff's range only if the store's clock is nonsense; the least time is then the safe
-    // reading nowhere, the greatest one is: it keeps the object from being taken for old.
-    let modified = Timestamp::from_millisecond(meta.last_modified.timestamp_millis());
+    // Out of range only if the store's clock is nonsense. The object must not be taken for old then.
+    let modified = meta.last_modified;
+    let modified = Timestamp::new(
+        modified.timestamp(),
+        modified.timestamp_subsec_nanos().cast_signed(),
+    );
     ObjectInfo {
         path: meta.location,
         bytes: meta.size,

@@ -45,9 +45,14 @@ impl Store {
     /// none and `mode` does not create it, [`Error::Unsupported`] if it is of a newer version, and
     /// [`Error::Storage`] if it cannot be reached or written.
     pub async fn open(address: &str, mode: OpenMode) -> Result<Store> {
-        let store = Store::over(connect(address, mode)?, address);
+        let store = Store::connect(address, mode)?;
         store.check_marker(mode).await?;
         Ok(store)
+    }
+
+    /// Reaches an address, without looking what is there.
+    pub(crate) fn connect(address: &str, mode: OpenMode) -> Result<Store> {
+        Ok(Store::over(connect(address, mode)?, address))
     }
 
     /// Checks that this is a store of a version that can be read, and makes it one if `mode` says so.

@@ -102,6 +102,7 @@ pub fn record(chunks: Vec<ChunkRef>) -> SnapshotRecord {
         reason: "interval".to_owned(),
         duration_ms: 12,
         parent: None,
+        copied_from: None,
         bytes_new: manifest.bytes(),
         bytes_total: manifest.bytes(),
         manifest,

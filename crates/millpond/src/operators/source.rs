@@ -203,6 +203,7 @@ impl<S: Source> Reader<S> {
         while let Some(notice) = self.notices.next() {
             match notice {
                 Notice::StopAfter(epoch) => self.stop_after = Some(epoch),
+                Notice::Resume => self.stop_after = None,
                 Notice::Drain => self.draining = true,
                 Notice::AdvanceIdle(watermark) if self.status.idle => self.watermark = self.watermark.max(watermark),
                 Notice::AdvanceIdle(_) | Notice::Completed(_) => {}

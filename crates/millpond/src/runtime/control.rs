@@ -34,7 +34,7 @@ pub(crate) struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     GoOn,
-    Abort,
+    Abort { again: bool },
 }
 
 /// A running control dataflow, seen from its worker.
@@ -145,7 +145,7 @@ fn listen<'s>(
                                 mailbox.outbox().command(Some(index), ToWorker::Finish);
                             }
                         }
-                        Envelope::Down(ToWorker::Abort) => verdict.set(Verdict::Abort),
+                        Envelope::Down(ToWorker::Abort { again }) => verdict.set(Verdict::Abort { again }),
                     }
                 }
             });

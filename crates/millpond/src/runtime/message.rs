@@ -93,8 +93,11 @@ pub(crate) enum ToWorker {
     },
     /// The job is over: end the dataflows in order.
     Finish,
-    /// The run is over: drop everything.
-    Abort,
+    /// The attempt is over: drop everything. Whether another one follows.
+    Abort {
+        /// Whether the processes meet again for another attempt.
+        again: bool,
+    },
 }
 
 /// What operators may want to know.
@@ -104,6 +107,8 @@ pub(crate) enum Notice {
     Completed(u64),
     /// Sources: read nothing that would be part of an epoch after this one.
     StopAfter(u64),
+    /// Sources: read on after all; the stop did not come about.
+    Resume,
     /// Sources: read no more, and pass on the end of time.
     Drain,
     /// Idle sources: event time elsewhere has come this far.

@@ -6,10 +6,16 @@
 //!        └───────────────── acknowledgements, failures, drained ◀────────────────┘
 //! ```
 
+pub(crate) mod attempt;
+pub(crate) mod cluster;
 pub(crate) mod context;
 pub(crate) mod control;
+pub(crate) mod coordinator;
 pub(crate) mod failure;
 pub(crate) mod mailbox;
 pub(crate) mod message;
+pub(crate) mod restart;
 pub(crate) mod restore;
+pub(crate) mod run;
+pub(crate) mod worker;
 pub(crate) mod writer;

@@ -26,6 +26,11 @@ impl Restored {
         Some((store, manifest.operators.get(place)?))
     }
 
+    /// Where the state of an operator of the plan stands in the snapshot.
+    pub(crate) fn operator_snapshot(&self, operator: usize) -> Option<&OperatorSnapshot> {
+        self.states(operator).map(|(_, snapshot)| snapshot)
+    }
+
     /// Reads the rows of `range` into the keyed states of an operator.
     pub(crate) fn keyed<K: StateValue + Eq>(
         &self,

@@ -1,0 +1,219 @@
+//! What people and other jobs say about a snapshot: tags, pins and forks.
+//!
+//! Each is a small object of its own, created once, so that two people cannot overwrite each other's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use super::resolve::read_entry;
+use crate::ids::{JobName, Sequence, Tag};
+use crate::log::SnapshotId;
+use crate::store::{PutOutcome, Store, layout};
+use crate::{Error, Result};
+
+/// The content of a tag, a pin or a fork record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The version of the format.
+    pub format_version: u64,
+    /// The snapshot that is marked.
+    pub sequence: Sequence,
+    /// When it was marked.
+    pub time: Timestamp,
+    /// Who marked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+const FORMAT_VERSION: u64 = 1;
+const LIMIT: u64 = 64 * 1024;
+
+impl Mark {
+    /// A mark made now.
+    pub fn new(sequence: Sequence, by: Option<String>, reason: Option<String>) -> Self {
+        Mark {
+            format_version: FORMAT_VERSION,
+            sequence,
+            time: Timestamp::now(),
+            by,
+            reason,
+        }
+    }
+}
+
+pub(super) async fn read(store: &Store, path: &Path) -> Result<Option<Mark>> {
+    let Some(bytes) = store.get(path, LIMIT).await? else {
+        return Ok(None);
+    };
+    let mark: Mark =
+        serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(path, "json", error))?;
+    if mark.format_version > FORMAT_VERSION {
+        let (file, found, newest) = (path.to_string(), mark.format_version, FORMAT_VERSION);
+        return Err(Error::Unsupported {
+            file,
+            what: "format version",
+            found,
+            newest,
+        });
+    }
+    Ok(Some(mark))
+}
+
+async fn write(store: &Store, path: &Path, mark: &Mark) -> Result<PutOutcome> {
+    let bytes =
+        serde_json::to_vec_pretty(mark).map_err(|error| Error::corrupt(path, "json", error))?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(Error::InvalidInput(format!(
+            "a reason of {} bytes is too long",
+            bytes.len()
+        )));
+    }
+    store.put_if_absent(path, bytes.into()).await
+}
+
+/// Gives a snapshot a name. Naming the same snapshot so again changes nothing.
+///
+/// # Errors
+/// [`Error::Conflict`] if another snapshot of the job has the name, [`Error::NotFound`] and
+/// [`Error::InvalidInput`] if there is no such snapshot.
+pub async fn tag(
+    store: &Store,
+    id: &SnapshotId,
+    name: &Tag,
+    by: Option<String>,
+    reason: Option<String>,
+) -> Result<()> {
+    read_entry(store, id).await?;
+    let path = layout::tag(&id.job, name);
+    if write(store, &path, &Mark::new(id.sequence, by, reason)).await? == PutOutcome::Created {
+        return Ok(());
+    }
+    match read(store, &path).await? {
+        Some(mark) if mark.sequence == id.sequence => Ok(()),
+        Some(mark) => Err(Error::Conflict(format!(
+            "{}#{name} names snapshot {}; remove that tag first, or use another name",
+            id.job, mark.sequence
+        ))),
+        None => Err(Error::Conflict(format!(
+            "{}#{name} was removed meanwhile; try again",
+            id.job
+        ))),
+    }
+}
+
+/// Takes a name away. The snapshot stays.
+pub async fn untag(store: &Store, job: &JobName, name: &Tag) -> Result<()> {
+    let path = layout::tag(job, name);
+    if store.info(&path).await?.is_none() {
+        return Err(Error::NotFound(format!("there is no tag {job}#{name}")));
+    }
+    store.delete(&path).await
+}
+
+/// The tags of a job.
+pub async fn tags(store: &Store, job: &JobName) -> Result<BTreeMap<Tag, Mark>> {
+    let mut tags = BTreeMap::new();
+    for object in store.list(&layout::tags(job)).await? {
+        if let Some(name) = layout::parse_tag(&object.path)
+            && let Some(mark) = read(store, &object.path).await?
+        {
+            tags.insert(name, mark);
+        }
+    }
+    Ok(tags)
+}
+
+/// Sees to it that nothing removes a snapshot until [`unpin`].
+pub async fn pin(
+    store: &Store,
+    id: &SnapshotId,
+    by: Option<String>,
+    reason: Option<String>,
+) -> Result<()> {
+    read_entry(store, id).await?;
+    write(
+        store,
+        &layout::pin(&id.job, id.sequence),
+        &Mark::new(id.sequence, by, reason),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes a pin away.
+pub async fn unpin(store: &Store, id: &SnapshotId) -> Result<()> {
+    let path = layout::pin(&id.job, id.sequence);
+    if store.info(&path).await?.is_none() {
+        return Err(Error::NotFound(format!("{id} is not pinned")));
+    }
+    store.delete(&path).await
+}
+
+/// Records that job `other` begins from a snapshot, or shares chunks with it.
+pub(super) async fn record_fork(store: &Store, id: &SnapshotId, other: &JobName) -> Result<()> {
+    let path = layout::fork(&id.job, id.sequence, other);
+    write(store, &path, &Mark::new(id.sequence, None, None)).await?;
+    Ok(())
+}
+
+/// Why retention leaves a snapshot alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protection {
+    /// It has this tag.
+    Tagged(Tag),
+    /// It is pinned, for this reason.
+    Pinned(Option<String>),
+    /// This other job began from it.
+    Origin(JobName),
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Protection::Tagged(tag) => write!(f, "it is tagged {tag}"),
+            Protection::Pinned(None) => f.write_str("it is pinned"),
+            Protection::Pinned(Some(reason)) => write!(f, "it is pinned ({reason})"),
+            Protection::Origin(job) => write!(f, "job {job} began from it"),
+        }
+    }
+}
+
+/// The snapshots of a job that retention leaves alone, and why.
+pub async fn protected(
+    store: &Store,
+    job: &JobName,
+) -> Result<BTreeMap<Sequence, Vec<Protection>>> {
+    let mut why: BTreeMap<Sequence, Vec<Protection>> = BTreeMap::new();
+    for (name, mark) in tags(store, job).await? {
+        why.entry(mark.sequence)
+            .or_default()
+            .push(Protection::Tagged(name));
+    }
+    for object in store.list(&layout::pins(job)).await? {
+        let Some(sequence) = layout::parse_entry(&object.path) else {
+            continue;
+        };
+        let reason = read(store, &object.path)
+            .await?
+            .and_then(|mark| mark.reason);
+        why.entry(sequence)
+            .or_default()
+            .push(Protection::Pinned(reason));
+    }
+    for object in store.list(&layout::forks(job)).await? {
+        let Some((sequence, other)) = layout::parse_fork(&object.path) else {
+            continue;
+        };
+        why.entry(sequence)
+            .or_default()
+            .push(Protection::Origin(other));
+    }
+    Ok(why)
+}

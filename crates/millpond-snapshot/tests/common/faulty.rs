@@ -1,0 +1,143 @@
+//! A store that fails, delays, or succeeds and then reports failure, as told.
+#![allow(unreachable_pub, reason = "a module of a test program")]
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+/// What happens to one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It works.
+    None,
+    /// It fails without having happened.
+    Before,
+    /// It happens, and is reported as failed.
+    After,
+    /// It is reported as failed, and happens later, before the next operation that is not delayed.
+    Late,
+}
+
+type Delayed = (Path, PutPayload, PutOptions);
+
+/// An in-memory store whose operations meet the faults that `next` tells, one by one.
+pub struct Faulty {
+    pub objects: Arc<InMemory>,
+    next: Box<dyn Fn(&str) -> Fault + Send + Sync>,
+    delayed: Mutex<Vec<Delayed>>,
+}
+
+impl Faulty {
+    pub fn new(
+        objects: Arc<InMemory>,
+        next: impl Fn(&str) -> Fault + Send + Sync + 'static,
+    ) -> Self {
+        Faulty {
+            objects,
+            next: Box::new(next),
+            delayed: Mutex::default(),
+        }
+    }
+
+    /// Lets delayed writes happen.
+    pub async fn settle(&self) {
+        let delayed = std::mem::take(&mut *self.delayed.lock().unwrap());
+        for (location, payload, options) in delayed {
+            let _ = self.objects.put_opts(&location, payload, options).await;
+        }
+    }
+}
+
+fn failure() -> Error {
+    Error::Generic {
+        store: "faulty",
+        source: "connection reset".into(),
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Faulty {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        match (self.next)("put") {
+            Fault::Before => Err(failure()),
+            Fault::Late => {
+                self.delayed
+                    .lock()
+                    .unwrap()
+                    .push((location.clone(), payload, options));
+                Err(failure())
+            }
+            fault => {
+                self.settle().await;
+                let result = self.objects.put_opts(location, payload, options).await?;
+                if fault == Fault::After {
+                    Err(failure())
+                } else {
+                    Ok(result)
+                }
+            }
+        }
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        match (self.next)("get") {
+            Fault::None => self.objects.get_opts(location, options).await,
+            _ => Err(failure()),
+        }
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        match (self.next)("list") {
+            Fault::None => self.objects.list(prefix),
+            _ => Box::pin(futures::stream::once(async { Err(failure()) })),
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Err(failure())
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.objects.delete_stream(locations)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.objects.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(failure())
+    }
+}
+
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Faulty")
+    }
+}
+
+impl fmt::Display for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Faulty")
+    }
+}

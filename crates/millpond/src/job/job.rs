@@ -1,0 +1,256 @@
+//! A job that can be planned and run.
+
+use std::sync::Arc;
+
+use millpond_snapshot::JobName;
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::definition::{self, Definition};
+use super::options::RunOptions;
+use super::restore_plan;
+use crate::control::request::{Refusal, Request, RequestKind, Requests};
+use crate::control::view::{JobView, Outcome};
+use crate::error::Error;
+use crate::runtime::coordinator::drive::RunEnd;
+use crate::runtime::run::{Begun, Launch};
+use crate::stream::env::Env;
+
+/// Where snapshots are kept if nothing else is said.
+pub(crate) const DEFAULT_STORE: &str = "millpond-store";
+
+/// A job: a name and a definition.
+///
+/// ```no_run
+/// use millpond::{Job, RunOptions};
+///
+/// let job = Job::new("nothing", |_env| Ok(()));
+/// let report = job.run(RunOptions { parallelism: Some(2), ..RunOptions::default() })?;
+/// println!("{:?}", report.end);
+/// # Ok::<(), millpond::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Job {
+    name: String,
+    definition: Definition,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunReport {
+    /// How.
+    pub end: RunEnd,
+    /// The newest snapshot that there is of it, `JOB@SEQUENCE`.
+    pub snapshot: Option<String>,
+}
+
+impl Job {
+    /// A job that `define` defines. It runs once to plan, and once on each worker of each attempt; it must define the same
+    /// each time.
+    pub fn new(
+        name: impl Into<String>,
+        define: impl for<'s> Fn(&Env<'s>) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        Job { name: name.into(), definition: Arc::new(define) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its operators and their states.
+    pub(crate) fn plan(&self, parallelism: usize) -> Result<super::plan::Plan, Error> {
+        definition::plan(&self.definition, parallelism)
+    }
+
+    /// Runs the job until it ends. Blocks.
+    ///
+    /// # Errors
+    /// If it cannot be started, or fails and is not restarted. [`Error::kind`] says what to do.
+    pub fn run(&self, options: RunOptions) -> Result<RunReport, Error> {
+        self.start(options)?.wait()
+    }
+
+    /// Starts the job, which then runs in the background.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(&self, options: RunOptions) -> Result<RunningJob, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("millpond")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::failed(format!("no threads could be started: {error}")))?;
+        let launch = self.launch(options)?;
+        let address = launch.options.store.clone().unwrap_or_else(|| DEFAULT_STORE.to_owned());
+        let interrupt = Arc::new(Notify::new());
+        let (requests, asked) = mpsc::channel(16);
+        let follows = launch.options.cluster.as_ref().is_some_and(|cluster| cluster.process != 0);
+        if follows {
+            let stop = Arc::clone(&interrupt);
+            let run = runtime.spawn(async move { Ok((launch.follow(&address, &stop).await?, None)) });
+            return Ok(RunningJob { runtime, run, requests, interrupt, view: None, restore_plan: None });
+        }
+        let Begun { session, restored, restore_plan, view } = runtime.block_on(launch.begin(&address))?;
+        let run = runtime.spawn(session.run(restored, asked, Arc::clone(&interrupt)));
+        Ok(RunningJob { runtime, run, requests, interrupt, view: Some(view), restore_plan })
+    }
+
+    fn launch(&self, options: RunOptions) -> Result<Launch, Error> {
+        let name = options.name.as_deref().unwrap_or(&self.name);
+        let job = JobName::new(name).map_err(|error| Error::input(format!("job name '{name}': {error}")))?;
+        let processes = options.cluster.as_ref().map_or(1, |cluster| cluster.hosts.len());
+        let workers = options.parallelism.unwrap_or(processes);
+        if workers == 0 || workers % processes != 0 {
+            return Err(Error::input(format!(
+                "-p {workers}: the number of workers must be at least 1, and a multiple of the number of processes ({processes})"
+            )));
+        }
+        if let Some(cluster) = &options.cluster
+            && cluster.process >= processes
+        {
+            return Err(Error::input(format!(
+                "--process {}: --hosts names {processes} processes, which are numbered from 0",
+                cluster.process
+            )));
+        }
+        let plan = self.plan(workers)?;
+        let derived = restore_plan::derived_uids(&plan);
+        if options.strict_uids && !derived.is_empty() {
+            return Err(Error::job(format!("--strict-uids:\n  {}", derived.join("\n  "))));
+        }
+        for warning in derived {
+            tracing::warn!("{warning}");
+        }
+        Ok(Launch { definition: Arc::clone(&self.definition), plan, job, workers, options })
+    }
+}
+
+type RunOutcome = Result<(RunEnd, Option<millpond_snapshot::log::SnapshotId>), Error>;
+
+/// A job that runs in the background.
+///
+/// Dropping it ends the run as an interrupt does: it goes on from its newest snapshot when it is started again.
+pub struct RunningJob {
+    runtime: tokio::runtime::Runtime,
+    run: tokio::task::JoinHandle<RunOutcome>,
+    requests: Requests,
+    interrupt: Arc<Notify>,
+    /// In process 0.
+    pub(crate) view: Option<watch::Receiver<Arc<JobView>>>,
+    pub(crate) restore_plan: Option<super::restore_plan::RestorePlan>,
+}
+
+impl RunningJob {
+    /// Waits until it ends.
+    ///
+    /// # Errors
+    /// As [`Job::run`].
+    pub fn wait(mut self) -> Result<RunReport, Error> {
+        let outcome = self.runtime.block_on(&mut self.run);
+        let (end, snapshot) = outcome.map_err(|error| Error::failed(format!("the coordinator broke: {error}")))??;
+        Ok(RunReport { end, snapshot: snapshot.map(|id| id.to_string()) })
+    }
+
+    /// Takes a savepoint, and waits until it is published. Gives its address, `JOB@SEQUENCE`.
+    ///
+    /// # Errors
+    /// If it is refused or fails; the job goes on.
+    pub fn savepoint(&self) -> Result<String, Error> {
+        let kind = RequestKind::Savepoint { tag: None, latest: false, cancel: false };
+        let id = self.ask(kind)?;
+        self.outcome(&id)
+    }
+
+    /// Takes a savepoint and ends the run; with `drain`, event time is brought to its end first.
+    ///
+    /// # Errors
+    /// If the savepoint is refused or fails; the job goes on, unless it was drained.
+    pub fn stop(self, drain: bool) -> Result<RunReport, Error> {
+        let id = self.ask(RequestKind::Stop { drain, tag: None })?;
+        self.outcome(&id)?;
+        self.wait()
+    }
+
+    /// Ends the run.
+    ///
+    /// # Errors
+    /// If its log cannot be written.
+    pub fn cancel(self) -> Result<RunReport, Error> {
+        self.ask(RequestKind::Cancel)?;
+        self.wait()
+    }
+
+    /// Ends the run as if the process had died: no entry in the log, nothing committed that was not.
+    ///
+    /// # Errors
+    /// If a worker broke.
+    pub fn interrupt(self) -> Result<RunReport, Error> {
+        self.interrupt.notify_one();
+        self.wait()
+    }
+
+    /// How many records the sources have read so far in this run.
+    pub fn records_read(&self) -> u64 {
+        self.view.as_ref().map_or(0, |view| view.borrow().records_read)
+    }
+
+    /// How many snapshots this run has published.
+    pub fn snapshots_published(&self) -> u64 {
+        self.view.as_ref().map_or(0, |view| view.borrow().counts.completed)
+    }
+
+    /// Whether the run has ended.
+    pub fn has_ended(&self) -> bool {
+        self.run.is_finished()
+    }
+
+    pub(crate) fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
+    pub(crate) fn interrupter(&self) -> Arc<Notify> {
+        Arc::clone(&self.interrupt)
+    }
+
+    pub(crate) fn handle(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
+    }
+
+    fn ask(&self, kind: RequestKind) -> Result<String, Error> {
+        self.runtime.block_on(async {
+            let mut refusal = None;
+            // A job that has just been started takes a moment.
+            for _ in 0..200 {
+                let (reply, answer) = tokio::sync::oneshot::channel();
+                let request = Request { kind: kind.clone(), requested_by: None, reply };
+                let gone = || Error::failed("the job has ended");
+                self.requests.send(request).await.map_err(|_| gone())?;
+                match answer.await.map_err(|_| gone())? {
+                    Ok(id) => return Ok(id),
+                    Err(Refusal(reason)) => refusal = Some(reason),
+                }
+                if !refusal.as_ref().is_some_and(|reason| reason.contains("starting")) {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            Err(Error::input(refusal.unwrap_or_default()))
+        })
+    }
+
+    fn outcome(&self, request: &str) -> Result<String, Error> {
+        let Some(mut view) = self.view.clone() else { return Err(Error::input("ask process 0")) };
+        self.runtime.block_on(async {
+            loop {
+                let outcome = view.borrow_and_update().requests.get(request).map(|request| request.outcome.clone());
+                match outcome {
+                    Some(Outcome::Completed(id)) => return Ok(id.to_string()),
+                    Some(Outcome::Failed(reason)) => return Err(Error::failed(reason)),
+                    Some(Outcome::InProgress) | None => {}
+                }
+                view.changed().await.map_err(|_| Error::failed("the job ended before the savepoint was taken"))?;
+            }
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! How a job is run.
+
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::runtime::restart::RestartStrategy;
+
+/// How a job is run: what the flags of `JOB run` say. Each field says its default.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The total number of workers. Default: one, or one a process.
+    pub parallelism: Option<usize>,
+    /// The store of snapshots: a path or a URL. Default: `millpond-store` in the working directory.
+    pub store: Option<String>,
+    /// The job's name in the store. Default: the name that the program gives it.
+    pub name: Option<String>,
+    /// How often a checkpoint is begun; zero for never. Default: 10 s.
+    pub checkpoint_interval: Duration,
+    /// The least time between the end of a checkpoint and the beginning of the next. Default: none.
+    pub min_pause: Duration,
+    /// How long a snapshot may take before it counts as failed. Default: 10 min.
+    pub checkpoint_timeout: Duration,
+    /// How many checkpoints in a row may fail before the run does. Default: 0.
+    pub tolerable_failures: u32,
+    /// How many checkpoints are kept. Default: 1.
+    pub retain: usize,
+    /// Whether checkpoints outlive a cancel. Default: no.
+    pub retain_on_cancel: bool,
+    /// The snapshot to start from. Default: the newest of this name, if its last run did not end on purpose.
+    pub from: Option<String>,
+    /// Whether state that no operator takes is left behind. Default: that refuses the start.
+    pub allow_non_restored: bool,
+    /// Operators of the snapshot, by uid, whose state another operator takes.
+    pub map: Vec<(String, String)>,
+    /// Operators, or states of them, of the snapshot that are left behind.
+    pub drop: Vec<(String, Option<String>)>,
+    /// Whether an operator with state must have been given its uid. Default: it is a warning.
+    pub strict_uids: bool,
+    /// What happens after a failure. Default: it starts again, each time after a longer delay.
+    pub restart: RestartStrategy,
+    /// Where the control server listens. Default: nowhere.
+    pub listen: Listen,
+    /// The processes of the job. Default: this one.
+    pub cluster: Option<Cluster>,
+    /// How often a savepoint is taken. Default: never.
+    pub savepoint_every: Option<Duration>,
+    /// Whether nothing but errors and warnings is printed. Default: yes; a job's command line says no.
+    pub quiet: bool,
+    /// Where processing time comes from. Default: the system's clock.
+    pub clock: Clock,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions {
+            parallelism: None,
+            store: None,
+            name: None,
+            checkpoint_interval: Duration::from_secs(10),
+            min_pause: Duration::ZERO,
+            checkpoint_timeout: Duration::from_secs(600),
+            tolerable_failures: 0,
+            retain: 1,
+            retain_on_cancel: false,
+            from: None,
+            allow_non_restored: false,
+            map: Vec::new(),
+            drop: Vec::new(),
+            strict_uids: false,
+            restart: RestartStrategy::default(),
+            listen: Listen::Off,
+            cluster: None,
+            savepoint_every: None,
+            quiet: true,
+            clock: Clock::default(),
+        }
+    }
+}
+
+/// Where the control server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// There is none.
+    Off,
+    /// Here, or else the run does not start. Port 0 is any that is free.
+    At(String),
+    /// Here if the port is free, or else at any that is.
+    Prefer(String),
+}
+
+/// The processes of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Where each process listens for the others, `HOST:PORT`; the same list for each.
+    pub hosts: Vec<String>,
+    /// Which of them this one is, from 0.
+    pub process: usize,
+}

@@ -1,0 +1,56 @@
+//! One attempt to run a job in this process: worker threads from start to end.
+
+use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
+use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
+use timely::communication::{Hooks, WorkerGuards};
+use timely::execute::execute_from;
+
+use super::worker::{self, Team, WorkerEnd};
+use crate::error::Error;
+
+/// Running workers.
+pub(crate) struct Attempt {
+    guards: WorkerGuards<WorkerEnd>,
+}
+
+impl Attempt {
+    /// Starts the workers of this process. `sockets` has one for each other process, and `None` for this one.
+    pub(crate) fn start(team: Arc<Team>, sockets: Vec<Option<TcpStream>>) -> Result<Self, Error> {
+        let started = |error: String| Error::failed(format!("workers could not be started: {error}"));
+        let Hooks { refill, spill, .. } = Hooks::default();
+        let process = ProcessBuilder::new_typed_vector(team.threads, refill, spill);
+        let (builders, others): (Vec<_>, Box<dyn std::any::Any + Send>) = if team.processes == 1 {
+            (process.into_iter().map(AllocatorBuilder::Process).collect(), Box::new(()))
+        } else {
+            let hooks = Hooks::default();
+            let (builders, guard) =
+                initialize_networking_from_sockets(process, sockets, team.process, team.threads, hooks)
+                    .map_err(|error| started(error.to_string()))?;
+            (builders.into_iter().map(AllocatorBuilder::Tcp).collect(), Box::new(guard))
+        };
+        let config = timely::WorkerConfig::default();
+        let guards = execute_from(builders, others, config, move |worker| worker::run(worker, &team)).map_err(started)?;
+        Ok(Attempt { guards })
+    }
+
+    /// Waits for the workers; blocks. `Err` if a worker or a connection broke.
+    pub(crate) fn join(self) -> Result<WorkerEnd, Error> {
+        // A lost connection is a panic in a thread of timely, and one more in the guard that joins it.
+        let joined = catch_unwind(AssertUnwindSafe(|| self.guards.join()));
+        let ends = joined.map_err(|_| Error::failed("the connection to another process was lost"))?;
+        let mut end = WorkerEnd::Finished;
+        for worker in ends {
+            match worker {
+                Ok(WorkerEnd::Finished) => {}
+                Ok(aborted) if end != (WorkerEnd::Aborted { again: false }) => end = aborted,
+                Ok(_) => {}
+                Err(error) => return Err(Error::failed(format!("a worker thread ended: {error}"))),
+            }
+        }
+        Ok(end)
+    }
+}

@@ -1,0 +1,243 @@
+//! How the processes of a job find each other, before timely takes over their connections.
+//!
+//! Each process listens at its place in the list of hosts. Process 0 leads: the others connect to it and say who they
+//! are; once all have, it tells them which run this is and what to restore, and they connect among themselves. It is the
+//! same for each attempt, so that all meet again after a failure.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use millpond_snapshot::manifest::Manifest;
+use millpond_snapshot::{JobName, Sequence};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::job::options::Cluster;
+use crate::job::plan::Plan;
+
+/// How long processes wait for each other at the start.
+pub(crate) const MEETING_TIMEOUT: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_millis(50);
+/// How long a peer may take to say something that is due.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest message; a manifest may be large.
+const MESSAGE_BYTES: u32 = 256 << 20;
+const MAGIC: &str = "millpond-cluster-1";
+
+/// What a process says when it connects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    magic: String,
+    /// Two processes must run the same job, in the same form.
+    fingerprint: String,
+    process: usize,
+    processes: usize,
+    workers: usize,
+}
+
+/// What process 0 answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Welcome(Box<Welcome>),
+    Refused(String),
+}
+
+/// Which run this is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Welcome {
+    pub(crate) job: JobName,
+    pub(crate) run: Sequence,
+    pub(crate) first_epoch: u64,
+    pub(crate) restored: Option<Manifest>,
+    /// For each operator of the plan, its place in that manifest.
+    pub(crate) operators: Vec<Option<usize>>,
+}
+
+impl Hello {
+    pub(crate) fn new(cluster: &Cluster, plan: &Plan, workers: usize) -> Self {
+        let mut fingerprint = String::new();
+        for operator in &plan.operators {
+            let states: Vec<_> = operator.states.iter().map(|state| (&state.name, state.kind, &state.value)).collect();
+            fingerprint.push_str(&format!("{} {} {:?} {states:?};", operator.uid, operator.kind, operator.inputs));
+        }
+        let fingerprint = millpond_snapshot::ChunkHash::of(fingerprint.as_bytes()).to_string();
+        Hello {
+            magic: MAGIC.to_owned(),
+            fingerprint,
+            process: cluster.process,
+            processes: cluster.hosts.len(),
+            workers,
+        }
+    }
+
+    /// What is wrong with another process's hello, seen from this one.
+    fn mismatch(&self, other: &Hello) -> Option<String> {
+        if other.magic != self.magic {
+            Some("it speaks another version of the cluster protocol".to_owned())
+        } else if other.processes != self.processes || other.workers != self.workers {
+            Some(format!(
+                "it was started for {} processes and {} workers, and process {} for {} and {}: give all the same --hosts and -p",
+                other.processes, other.workers, self.process, self.processes, self.workers
+            ))
+        } else if other.fingerprint != self.fingerprint {
+            Some("it runs another job, or another version or form of it: start the same program with the same options".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+/// This process's place in the cluster.
+pub(crate) struct Meeting {
+    listener: TcpListener,
+    cluster: Cluster,
+    hello: Hello,
+}
+
+type Sockets = Vec<Option<TcpStream>>;
+
+impl Meeting {
+    /// Listens at this process's address.
+    pub(crate) fn open(cluster: &Cluster, hello: Hello) -> Result<Self, Error> {
+        let address = &cluster.hosts[cluster.process];
+        let listener = TcpListener::bind(address.as_str())
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|error| Error::input(format!("process {} cannot listen at {address}: {error}", cluster.process)))?;
+        Ok(Meeting { listener, cluster: cluster.clone(), hello })
+    }
+
+    /// Process 0: waits for the others and welcomes them.
+    pub(crate) fn lead(&self, welcome: &Welcome) -> Result<Sockets, Error> {
+        let deadline = Instant::now() + MEETING_TIMEOUT;
+        let mut sockets: Sockets = (0..self.cluster.hosts.len()).map(|_| None).collect();
+        while sockets.iter().skip(1).any(Option::is_none) {
+            let mut socket = self.accept(deadline, || {
+                let missing: Vec<_> = sockets.iter().enumerate().skip(1).filter(|(_, s)| s.is_none()).collect();
+                let missing: Vec<_> = missing.iter().map(|(i, _)| format!("{i} ({})", self.cluster.hosts[*i])).collect();
+                format!("processes that have not come: {}", missing.join(", "))
+            })?;
+            let Ok(hello) = receive::<Hello>(&mut socket) else { continue };
+            let wrong = self.hello.mismatch(&hello).or_else(|| match sockets.get(hello.process) {
+                Some(_) if hello.process == 0 => Some("it says that it is process 0, which is this one".to_owned()),
+                Some(_) => None,
+                None => Some(format!("there is no process {}", hello.process)),
+            });
+            match wrong {
+                Some(reason) => {
+                    let told = Answer::Refused(format!("process 0 refuses process {}: {reason}", hello.process));
+                    let _ = send(&mut socket, &told);
+                    tracing::warn!("process {} was refused: {reason}", hello.process);
+                }
+                // One that was started again takes the place of the one before.
+                None => sockets[hello.process] = Some(socket),
+            }
+        }
+        for socket in sockets.iter_mut().flatten() {
+            send(socket, &Answer::Welcome(Box::new(welcome.clone()))).map_err(lost)?;
+        }
+        Ok(sockets)
+    }
+
+    /// Any other process: goes to process 0, then to the others.
+    pub(crate) fn follow(&self) -> Result<(Welcome, Sockets), Error> {
+        let deadline = Instant::now() + MEETING_TIMEOUT;
+        let me = self.cluster.process;
+        let mut sockets: Sockets = (0..self.cluster.hosts.len()).map(|_| None).collect();
+        let mut lead = self.connect(0, deadline)?;
+        send(&mut lead, &self.hello).map_err(lost)?;
+        lead.set_read_timeout(Some(MEETING_TIMEOUT + PATIENCE)).map_err(lost)?;
+        let welcome = match receive_patiently::<Answer>(&mut lead).map_err(lost)? {
+            Answer::Welcome(welcome) => *welcome,
+            Answer::Refused(reason) => return Err(Error::input(reason)),
+        };
+        sockets[0] = Some(lead);
+        for other in 1..me {
+            let mut socket = self.connect(other, deadline)?;
+            send(&mut socket, &self.hello).map_err(lost)?;
+            sockets[other] = Some(socket);
+        }
+        while sockets.iter().skip(me + 1).any(Option::is_none) {
+            let mut socket = self.accept(deadline, || "another process has not come".to_owned())?;
+            let Ok(hello) = receive::<Hello>(&mut socket) else { continue };
+            if self.hello.mismatch(&hello).is_none() && hello.process > me && hello.process < sockets.len() {
+                sockets[hello.process] = Some(socket);
+            }
+        }
+        Ok((welcome, sockets))
+    }
+
+    fn accept(&self, deadline: Instant, missing: impl Fn() -> String) -> Result<TcpStream, Error> {
+        loop {
+            match self.listener.accept() {
+                Ok((socket, _)) => {
+                    let ready = socket.set_nonblocking(false).and_then(|()| socket.set_nodelay(true));
+                    if ready.and_then(|()| socket.set_read_timeout(Some(PATIENCE))).is_ok() {
+                        return Ok(socket);
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(Error::failed(format!("no connection can be accepted: {error}"))),
+            }
+            if Instant::now() > deadline {
+                return Err(Error::failed(format!("the processes did not meet within {MEETING_TIMEOUT:?}; {}", missing())));
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+
+    fn connect(&self, process: usize, deadline: Instant) -> Result<TcpStream, Error> {
+        let host = &self.cluster.hosts[process];
+        loop {
+            let addresses = host
+                .to_socket_addrs()
+                .map_err(|error| Error::input(format!("--hosts: {host} is not an address HOST:PORT: {error}")))?;
+            let connected = addresses.into_iter().find_map(|address| TcpStream::connect_timeout(&address, PATIENCE).ok());
+            if let Some(socket) = connected {
+                socket.set_nodelay(true).and_then(|()| socket.set_read_timeout(Some(PATIENCE))).map_err(lost)?;
+                return Ok(socket);
+            }
+            if Instant::now() > deadline {
+                return Err(Error::failed(format!("process {process} at {host} did not come within {MEETING_TIMEOUT:?}")));
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+}
+
+fn lost(error: std::io::Error) -> Error {
+    Error::failed(format!("the connection to another process was lost: {error}"))
+}
+
+fn send<T: Serialize>(socket: &mut TcpStream, message: &T) -> std::io::Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= MESSAGE_BYTES);
+    let length = length.ok_or_else(|| std::io::Error::other("a message is too long"))?;
+    socket.write_all(&length.to_be_bytes())?;
+    socket.write_all(&bytes)?;
+    socket.flush()
+}
+
+/// Reads a message of at most 64 KiB, from a peer that nothing is known of.
+fn receive<T: DeserializeOwned>(socket: &mut TcpStream) -> std::io::Result<T> {
+    receive_bounded(socket, 64 << 10)
+}
+
+/// Reads a message from process 0, which this process was told to trust.
+fn receive_patiently<T: DeserializeOwned>(socket: &mut TcpStream) -> std::io::Result<T> {
+    receive_bounded(socket, MESSAGE_BYTES)
+}
+
+fn receive_bounded<T: DeserializeOwned>(socket: &mut TcpStream, most: u32) -> std::io::Result<T> {
+    let mut length = [0; 4];
+    socket.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length);
+    if length > most {
+        return Err(std::io::Error::other(format!("a message of {length} bytes, expected at most {most}")));
+    }
+    let mut bytes = Vec::new();
+    socket.take(u64::from(length)).read_to_end(&mut bytes)?;
+    socket.set_read_timeout(None)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}

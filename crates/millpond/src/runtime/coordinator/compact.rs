@@ -1,0 +1,53 @@
+//! Folding deltas together in the background, one state at a time.
+
+use millpond_snapshot::chunk::ChunkRef;
+use millpond_snapshot::hash::HashRange;
+use millpond_snapshot::state::{CompactOptions, CompactionPlan, compact, plan_compaction};
+use millpond_snapshot::{JobName, Store};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::assembly::Assembly;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::job::plan::Plan;
+
+/// A fold under way, or done.
+pub(crate) struct Fold {
+    operator: usize,
+    state: usize,
+    plan: CompactionPlan,
+    made: Vec<ChunkRef>,
+}
+
+/// Starts the first fold that pays, if any does.
+pub(crate) fn start(
+    assembly: &Assembly,
+    plan: &Plan,
+    store: &Store,
+    job: &JobName,
+    clock: &Clock,
+) -> Option<JoinHandle<Result<Fold, Error>>> {
+    let found = assembly.keyed(plan).find_map(|(operator, state, declared, chunks)| {
+        let fold = plan_compaction(chunks, HashRange::FULL)?;
+        Some((operator, state, declared.kind, chunks.to_vec(), fold))
+    });
+    let (operator, state, kind, chunks, plan) = found?;
+    let mut options = CompactOptions::new(job.clone(), kind);
+    options.expired_at_ms = Some(clock.now().as_millis());
+    let store = store.clone();
+    let handle = Handle::current();
+    // It takes processor time, and the coordinator must stay awake.
+    Some(tokio::task::spawn_blocking(move || {
+        let made = handle.block_on(compact(&store, &chunks, &plan, &options))?;
+        Ok(Fold { operator, state, plan, made })
+    }))
+}
+
+impl Fold {
+    /// Puts the result in the place of what was folded. The next snapshot names it.
+    pub(crate) fn apply(self, assembly: &mut Assembly) {
+        let Fold { operator, state, plan, made } = self;
+        assembly.update(operator, state, |chunks| plan.apply(chunks, made));
+    }
+}
