@@ -14,6 +14,7 @@
 
 mod columns;
 mod encode;
+mod guard;
 mod kind;
 mod list;
 mod put;

@@ -13,6 +13,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
 use super::columns::check_columns;
+use super::guard::guarded;
 use super::{ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
 use crate::hash::HashRange;
 use crate::ids::ChunkHash;
@@ -79,7 +80,8 @@ pub struct ChunkReader {
     range: HashRange,
     whole: HashRange,
     last: u64,
-    batches: ParquetRecordBatchReader,
+    /// What is left to decode; `None` after an error.
+    batches: Option<ParquetRecordBatchReader>,
 }
 
 impl ChunkReader {
@@ -87,8 +89,8 @@ impl ChunkReader {
     pub fn new(bytes: Bytes, chunk: &ChunkRef, state: StateKind, range: HashRange) -> Result<Self> {
         let file = chunk.path().to_string();
         let corrupt = |field: &str, problem: String| Error::corrupt(&file, field, problem);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)
-            .map_err(|error| corrupt("Parquet metadata", error.to_string()))?;
+        let open = || ParquetRecordBatchReaderBuilder::try_new(bytes);
+        let builder = guarded(&file, "Parquet metadata", open)?;
         let metadata = builder.metadata().clone();
         check_metadata(&file, &metadata, chunk, state)?;
         // Parquet's own metadata stands in the schema too; what is left is the columns.
@@ -97,29 +99,32 @@ impl ChunkReader {
             .map_err(|(field, problem)| corrupt(&field, problem))?;
 
         let mut groups = Vec::new();
+        let mut last = chunk.range.start();
         for (index, group) in metadata.row_groups().iter().enumerate() {
-            let hashes = group_range(group).ok_or_else(|| {
-                corrupt(
-                    "statistics of column hash",
-                    format!("missing in row group {index}"),
-                )
+            let hashes = group_range(group).filter(|hashes| hashes.start() >= last);
+            let hashes = hashes.ok_or_else(|| {
+                let problem = format!("missing, or not rising, in row group {index}");
+                corrupt("statistics of column hash", problem)
             })?;
+            last = hashes.end();
             if hashes.intersects(range) {
                 groups.push(index);
             }
         }
-        let batches = builder
-            .with_row_groups(groups)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| corrupt("Parquet pages", error.to_string()))?;
+        let build = || {
+            builder
+                .with_row_groups(groups)
+                .with_batch_size(BATCH_ROWS)
+                .build()
+        };
+        let batches = guarded(&file, "Parquet pages", build)?;
         Ok(ChunkReader {
             file,
             schema,
             range,
             whole: chunk.range,
             last: chunk.range.start(),
-            batches,
+            batches: Some(batches),
         })
     }
 
@@ -128,24 +133,24 @@ impl ChunkReader {
         &self.schema
     }
 
-    fn check(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Checks decoded rows and gives those that lie in the range.
+    fn accept(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
+        let wrong = |problem: String| Error::corrupt(&self.file, "column hash", problem);
         let hashes = batch.column(0).as_primitive::<UInt64Type>().values();
-        let (Some(&first), Some(&last)) = (hashes.first(), hashes.last()) else {
-            return Ok(());
-        };
-        if first < self.last || !hashes.is_sorted() {
-            return Err(Error::corrupt(
-                &self.file,
-                "column hash",
-                "rows are not sorted",
-            ));
+        if let (Some(&first), Some(&last)) = (hashes.first(), hashes.last()) {
+            if first < self.last || !hashes.is_sorted() {
+                return Err(wrong("rows are not sorted".to_owned()));
+            }
+            if !self.whole.contains(first) || !self.whole.contains(last) {
+                return Err(wrong(format!("rows lie outside {}", self.whole)));
+            }
+            self.last = last;
         }
-        if !self.whole.contains(first) || !self.whole.contains(last) {
-            let problem = format!("rows lie outside {}", self.whole);
-            return Err(Error::corrupt(&self.file, "column hash", problem));
-        }
-        self.last = last;
-        Ok(())
+        let start = hashes.partition_point(|&hash| hash < self.range.start());
+        let end = hashes.partition_point(|&hash| hash <= self.range.end());
+        let columns = batch.slice(start, end - start).columns().to_vec();
+        RecordBatch::try_new(self.schema.clone(), columns)
+            .map_err(|error| Error::corrupt(&self.file, "columns", error))
     }
 }
 
@@ -154,20 +159,16 @@ impl Iterator for ChunkReader {
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
         loop {
-            let batch = match self.batches.next()? {
-                Ok(batch) => batch,
-                Err(error) => return Some(Err(Error::corrupt(&self.file, "Parquet pages", error))),
-            };
-            if let Err(error) = self.check(&batch) {
-                return Some(Err(error));
-            }
-            let hashes = batch.column(0).as_primitive::<UInt64Type>().values();
-            let start = hashes.partition_point(|&hash| hash < self.range.start());
-            let end = hashes.partition_point(|&hash| hash <= self.range.end());
-            if start < end {
-                let columns = batch.slice(start, end - start).columns().to_vec();
-                let batch = RecordBatch::try_new(self.schema.clone(), columns);
-                return Some(batch.map_err(|error| Error::corrupt(&self.file, "columns", error)));
+            let batches = self.batches.as_mut()?;
+            let decoded = guarded(&self.file, "Parquet pages", || batches.next().transpose());
+            match decoded.and_then(|batch| batch.map(|batch| self.accept(batch)).transpose()) {
+                Ok(None) => return None,
+                Ok(Some(batch)) if batch.num_rows() == 0 => {}
+                Ok(Some(batch)) => return Some(Ok(batch)),
+                Err(error) => {
+                    self.batches = None;
+                    return Some(Err(error));
+                }
             }
         }
     }

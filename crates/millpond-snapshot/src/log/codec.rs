@@ -51,8 +51,17 @@ pub(super) fn decode(file: &str, bytes: &[u8], job: &JobName, sequence: Sequence
     Ok(entry)
 }
 
-/// Reads an entry, wherever it stands.
-pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Entry> {
+impl Entry {
+    /// Reads an entry from its bytes, wherever they stand; `file` is what errors call them.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] names the field that is wrong, [`Error::Unsupported`] the version that is too new.
+    pub fn parse(file: &str, bytes: &[u8]) -> Result<Entry> {
+        parse(file, bytes)
+    }
+}
+
+fn parse(file: &str, bytes: &[u8]) -> Result<Entry> {
     let header: Header = serde_json::from_slice(bytes)
         .map_err(|error| Error::corrupt(file, "format_version", error))?;
     check_version(

@@ -12,7 +12,6 @@ mod entry;
 mod job_log;
 
 pub use codec::MAX_ENTRY_BYTES;
-pub(crate) use codec::parse as parse_entry;
 pub use decide::{ContinueDecision, continue_from};
 pub use entry::{CopiedFrom, Entry, EntryBody, SnapshotId, SnapshotRecord};
 pub use job_log::{AppendOutcome, JobLog};

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Resolved;
 use crate::ids::ChunkHash;
-use crate::log::{Entry, EntryBody, MAX_ENTRY_BYTES, parse_entry};
+use crate::log::{Entry, EntryBody, MAX_ENTRY_BYTES};
 use crate::store::{OpenMode, PutOutcome, Store, layout};
 use crate::{Error, Result};
 
@@ -167,7 +167,7 @@ pub(super) async fn open(address: &str) -> Result<Resolved> {
             "it is not there",
         ));
     };
-    let entry: Entry = parse_entry(&format!("{address}/{path}"), &bytes)?;
+    let entry: Entry = Entry::parse(&format!("{address}/{path}"), &bytes)?;
     if entry.snapshot().is_none() {
         let problem = format!("expected a snapshot, found a {}", entry.body.kind());
         return Err(Error::corrupt(format!("{address}/{path}"), "body", problem));

@@ -9,7 +9,7 @@ use crate::state::descriptor::StateDeclaration;
 
 /// An operator of a job.
 #[derive(Clone, Debug)]
-pub struct OperatorPlan {
+pub(crate) struct OperatorPlan {
     pub(crate) uid: OperatorUid,
     /// Whether the uid was given, rather than derived.
     pub(crate) uid_given: bool,
@@ -42,7 +42,7 @@ pub(crate) fn is_internal(state: &StateDeclaration) -> bool {
 
 /// All operators of a job; inputs come before those that read them.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     pub(crate) operators: Vec<OperatorPlan>,
 }
 

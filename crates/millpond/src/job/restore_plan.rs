@@ -124,6 +124,16 @@ impl RestorePlan {
         manifest
     }
 
+    /// The states that a person should hear of: those that are not simply restored. What operators keep for themselves
+    /// is their own affair.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &StatePlan> {
+        let own = ["event-timers", "processing-timers", "watermark"];
+        self.states.iter().filter(move |state| {
+            let plain = state.decision == Decision::Restored && state.from.is_none();
+            !plain && !(state.decision == Decision::New && own.contains(&state.state.as_str()))
+        })
+    }
+
     /// Whether the snapshot fits.
     pub(crate) fn fit(&self) -> Fit {
         let any = |test: fn(&Decision) -> bool| self.states.iter().any(|state| test(&state.decision));

@@ -58,14 +58,14 @@ impl<T: Data, S: Sink<T>> SinkOperator<T, S> {
             restored: context.restored.snapshot.is_some(),
         };
         let prepared: Vec<_> = self.prepared.get().into_iter().map(|p| p.output).collect();
-        self.sink.open(place, &prepared).map_err(Failure::new)?;
+        self.sink.open(place, &prepared).map_err(Failure::of)?;
         self.commit(u64::MAX)
     }
 
     fn commit(&mut self, epoch: u64) -> Result<(), Failure> {
         let (due, later): (Vec<_>, Vec<_>) = self.prepared.get().into_iter().partition(|p| p.epoch <= epoch);
         for prepared in &due {
-            self.sink.commit(&prepared.output).map_err(Failure::new)?;
+            self.sink.commit(&prepared.output).map_err(Failure::of)?;
         }
         self.prepared.set(later);
         Ok(())
@@ -82,7 +82,7 @@ impl<T: Data, S: Sink<T>> Operator for SinkOperator<T, S> {
         self.open()?;
         let sink = &mut self.sink;
         for_each_record(batch, |record| sink.write(&record.value, record.timestamp))?;
-        sink.flush().map_err(Failure::new)
+        sink.flush().map_err(Failure::of)
     }
 
     fn poll(&mut self, _: &mut Outputs<(), ()>) -> Result<Wake, Failure> {
@@ -99,7 +99,7 @@ impl<T: Data, S: Sink<T>> Operator for SinkOperator<T, S> {
 
     fn end_epoch(&mut self, epoch: u64, _: EventTime) -> Result<(), Failure> {
         self.open()?;
-        if let Some(output) = self.sink.prepare(epoch).map_err(Failure::new)? {
+        if let Some(output) = self.sink.prepare(epoch).map_err(Failure::of)? {
             self.prepared.add(PreparedOutput { epoch, output });
         }
         self.part.send(self.part.freeze(epoch)?);

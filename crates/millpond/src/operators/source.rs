@@ -36,7 +36,7 @@ const BACK_OFF: Duration = Duration::from_micros(500);
 const STATUS_INTERVAL: Duration = Duration::from_millis(50);
 
 fn failed(error: UserError) -> Failure {
-    Failure::new(error)
+    Failure::of(error)
 }
 
 /// A split on its way to the worker that will read it.

@@ -16,26 +16,64 @@ pub type UserError = Box<dyn std::error::Error + Send + Sync>;
 /// The longest rendering of a record in a message.
 const RECORD_CHARS: usize = 400;
 
+/// An error that every further attempt would meet again, such as a malformed record: the run ends at once, whatever the
+/// restart strategy says. Wrap the error of a source, a sink or a function in it.
+///
+/// ```
+/// use millpond::{Permanent, UserError};
+/// fn parse(line: &str) -> Result<u64, UserError> {
+///     Ok(line.parse().map_err(|error| Permanent::new(format!("'{line}' is no number: {error}")))?)
+/// }
+/// assert!(parse("x").is_err());
+/// ```
+#[derive(Debug)]
+pub struct Permanent(UserError);
+
+impl Permanent {
+    /// Marks an error.
+    pub fn new(error: impl Into<UserError>) -> Self {
+        Permanent(error.into())
+    }
+}
+
+impl std::fmt::Display for Permanent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Permanent {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
 /// Why an operator stopped, and on which record.
 #[derive(Debug)]
 pub(crate) struct Failure {
     record: Option<String>,
     reason: String,
+    permanent: bool,
 }
 
 impl Failure {
     /// A failure that no single record is to blame for.
     pub(crate) fn new(reason: impl ToString) -> Self {
-        Failure { record: None, reason: reason.to_string() }
+        Failure { record: None, reason: reason.to_string(), permanent: false }
     }
 
-    fn on(record: &dyn Debug, reason: String) -> Self {
+    /// What a source or a sink could not do.
+    pub(crate) fn of(error: UserError) -> Self {
+        Failure { record: None, reason: chain(error.as_ref()), permanent: error.is::<Permanent>() }
+    }
+
+    fn on(record: &dyn Debug, reason: String, permanent: bool) -> Self {
         let mut text = format!("{record:?}");
         if let Some((cut, _)) = text.char_indices().nth(RECORD_CHARS) {
             text.truncate(cut);
             text.push('…');
         }
-        Failure { record: Some(text), reason }
+        Failure { record: Some(text), reason, permanent }
     }
 }
 
@@ -46,12 +84,28 @@ impl From<millpond_snapshot::Error> for Failure {
 }
 
 /// A failure as the coordinator hears of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FailureReport {
     pub(crate) operator: String,
     pub(crate) subtask: usize,
     pub(crate) record: Option<String>,
     pub(crate) reason: String,
+    /// Whether another attempt would meet it again.
+    pub(crate) permanent: bool,
+}
+
+impl FailureReport {
+    /// A failure of the engine itself, or of what it stands on.
+    pub(crate) fn engine(reason: impl ToString) -> Self {
+        let operator = "engine".to_owned();
+        FailureReport { operator, subtask: 0, record: None, reason: reason.to_string(), permanent: false }
+    }
+
+    /// Whether it happened on the same record, for the same reason: then it will again.
+    pub(crate) fn is_repeated(&self, before: Option<&FailureReport>) -> bool {
+        let same = |other: &FailureReport| (&other.operator, &other.record, &other.reason) == (&self.operator, &self.record, &self.reason);
+        self.record.is_some() && before.is_some_and(same)
+    }
 }
 
 impl std::fmt::Display for FailureReport {
@@ -79,8 +133,8 @@ pub(crate) fn for_each_record<T: Debug>(
     }));
     match outcome {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::on(&batch[at.get()], chain(error.as_ref()))),
-        Err(panic) => Err(Failure::on(&batch[at.get()], panicked(panic.as_ref()))),
+        Ok(Err(error)) => Err(Failure::on(&batch[at.get()], chain(error.as_ref()), error.is::<Permanent>())),
+        Err(panic) => Err(Failure::on(&batch[at.get()], panicked(panic.as_ref()), false)),
     }
 }
 
@@ -153,6 +207,7 @@ impl Reporter {
             subtask: self.subtask,
             record: failure.record,
             reason: failure.reason,
+            permanent: failure.permanent,
         }));
     }
 }

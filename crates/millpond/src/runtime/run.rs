@@ -259,6 +259,7 @@ impl Session {
         interrupt: &Notify,
     ) -> Result<RunEnd, Error> {
         let mut tracker = RestartTracker::new(self.options.restart.clone());
+        let mut last = None;
         let mut epoch = restored.snapshot.as_ref().map_or(1, |(_, manifest)| manifest.epoch.0 + 1);
         loop {
             let (end, next_epoch) = self.attempt(Arc::new(restored), epoch, &mut requests, interrupt).await?;
@@ -270,12 +271,23 @@ impl Session {
                 AttemptEnd::Failed(report) => report,
             };
             let decision = tracker.on_failure(Instant::now());
-            let RestartDecision::After(delay) = decision else {
-                self.failed(&report.operator, report.to_string(), false).await?;
-                return Err(Error::failed(format!("{report}\n{}", self.how_to_continue())));
+            let hopeless = if report.permanent {
+                "; another attempt would meet it again"
+            } else if report.is_repeated(last.as_ref()) {
+                "; it did so twice in a row on the same record"
+            } else {
+                ""
+            };
+            let delay = match decision {
+                RestartDecision::After(delay) if hopeless.is_empty() => delay,
+                _ => {
+                    self.failed(&report.operator, report.to_string(), false).await?;
+                    return Err(Error::failed(format!("{report}{hopeless}\n{}", self.how_to_continue())));
+                }
             };
             self.failed(&report.operator, report.to_string(), true).await?;
             tracing::warn!("{report}; starting again in {delay:?}");
+            last = Some(report);
             let interrupted = async {
                 tokio::select! {
                     () = tokio::time::sleep(delay) => None,

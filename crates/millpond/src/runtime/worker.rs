@@ -123,7 +123,9 @@ pub(crate) fn run(worker: &mut Worker, team: &Team) -> WorkerEnd {
 
 /// Tells the coordinator directly: this worker's dataflows can no longer be trusted to.
 fn fail(worker: &Worker, team: &Team, operator: String, reason: String) -> WorkerEnd {
-    let report = FailureReport { operator, subtask: worker.index(), record: None, reason };
+    // What could not be built now could not be built in another attempt either.
+    let permanent = operator != "engine";
+    let report = FailureReport { operator, subtask: worker.index(), record: None, reason, permanent };
     let _ = team.to_coordinator.send(ToCoordinator::Failed(report));
     WorkerEnd::Aborted { again: true }
 }

@@ -79,6 +79,11 @@ impl Drop for Writer {
 
 fn write(part: Part, store: &Store, handle: &Handle) -> ToCoordinator {
     let Part { job, epoch, operator, uid, subtask, range, whole, keyed, operator_states, lost } = part;
+    if !whole && lost.load(Ordering::Relaxed) {
+        // It was frozen before the loss was known, as a change to a part that no snapshot has.
+        let reason = "an earlier part was lost, so that this one is not enough; the next one will be whole".to_owned();
+        return ToCoordinator::Declined { epoch, operator: uid, reason };
+    }
     match write_keyed(&job, keyed, range, whole, store, handle) {
         Ok(mut states) => {
             let rows = operator_states.into_iter();

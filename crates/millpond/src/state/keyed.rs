@@ -197,13 +197,11 @@ impl<K: StateValue + Eq> KeyedStates<K> {
 
     /// Puts the rows of a batch of state number `state` in place: live rows are set, tombstones remove.
     pub(crate) fn restore(&mut self, state: usize, batch: &RecordBatch) -> Result<(), Error> {
-        let deleted = batch
-            .column_by_name("deleted")
-            .and_then(|column| column.as_any().downcast_ref::<BooleanArray>())
-            .ok_or_else(|| Error::snapshot("a chunk has no column 'deleted' of type boolean"))?;
-        if deleted.true_count() == 0 {
+        let deleted = batch.column_by_name("deleted").and_then(|column| column.as_any().downcast_ref::<BooleanArray>());
+        // A base has no tombstones, and no column for them.
+        let Some(deleted) = deleted.filter(|deleted| deleted.true_count() > 0) else {
             return self.restore_rows(state, batch, |store, slots, rows| store.restore_live(slots, rows));
-        }
+        };
         // Tombstones sort before the rows of the same key, so doing them first keeps the order.
         let kept = BooleanArray::new(!deleted.values(), None);
         let live = arrow_select::filter::filter_record_batch(batch, &kept);

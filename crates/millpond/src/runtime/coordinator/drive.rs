@@ -222,7 +222,7 @@ impl<'a> Driver<'a> {
             (Ok(Err(error)), _) => error.to_string(),
             _ => "the workers ended before the job did".to_owned(),
         };
-        AttemptEnd::Failed(FailureReport { operator: "engine".to_owned(), subtask: 0, record: None, reason })
+        AttemptEnd::Failed(FailureReport::engine(reason))
     }
 
     async fn on_time(&mut self) -> Result<Option<AttemptEnd>, Error> {
@@ -415,10 +415,7 @@ impl<'a> Driver<'a> {
         if let Some(asked) = pending.purpose.asked() {
             self.deny(asked, reason.clone()).await;
         }
-        let failed = |reason: String| {
-            let operator = "engine".to_owned();
-            Ok(Some(AttemptEnd::Failed(FailureReport { operator, subtask: 0, record: None, reason })))
-        };
+        let failed = |reason: String| Ok(Some(AttemptEnd::Failed(FailureReport::engine(reason))));
         match &pending.purpose {
             Purpose::Checkpoint => {
                 self.failed_in_a_row += 1;
@@ -426,7 +423,7 @@ impl<'a> Driver<'a> {
                     return failed(format!("a checkpoint failed: {reason}"));
                 }
             }
-            Purpose::Stop { drained: false, .. } => {
+            Purpose::Stop { drained: false, .. } | Purpose::Cancel(_) => {
                 self.closing = false;
                 self.session.publisher.status(JobStatus::Running);
                 self.notify(Notice::Resume);
@@ -440,7 +437,6 @@ impl<'a> Driver<'a> {
                 return failed(format!("the last snapshot failed: {reason}"));
             }
             Purpose::Savepoint(_) => {}
-            Purpose::Cancel(_) => self.closing = false,
         }
         self.next_in_line();
         Ok(None)

@@ -112,14 +112,18 @@ impl History {
 
     /// Removes checkpoints of this job that need not be kept, and the chunks that only they named: all but the newest
     /// `keep`. Savepoints stay, and so does what is tagged, pinned or the origin of another job, and what a cancelled run
-    /// was told to leave.
+    /// was told to leave. The head of the log is never removed: its number fences.
     pub(crate) async fn retain(&mut self, keep: usize) -> Result<(), Error> {
-        let surplus = repository::select(&self.snapshots, keep, &self.left);
+        let checkpoints = self.snapshots.iter().filter(|entry| matches!(entry.body, EntryBody::Checkpoint(_)));
+        let checkpoints: Vec<Sequence> = checkpoints.map(|entry| entry.sequence).collect();
+        let surplus = &checkpoints[..checkpoints.len().saturating_sub(keep)];
+        let mut surplus: BTreeSet<_> = surplus.iter().copied().filter(|sequence| sequence.next() != self.next).collect();
+        surplus.retain(|sequence| !self.left.contains(sequence));
         if surplus.is_empty() {
             return Ok(());
         }
         let protected = repository::protected(&self.store, &self.job).await?;
-        let surplus: BTreeSet<_> = surplus.into_iter().filter(|sequence| !protected.contains_key(sequence)).collect();
+        surplus.retain(|sequence| !protected.contains_key(sequence));
         let (removed, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.snapshots).into_iter().partition(|entry| surplus.contains(&entry.sequence));
         self.snapshots = kept;

@@ -1,0 +1,185 @@
+//! The server: where it listens, what it answers, and how it ends.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+
+use super::operations::Operations;
+use super::reply::Refused;
+use super::{guard, read, steer};
+use crate::control::request::Requests;
+use crate::control::view::JobView;
+use crate::error::Error;
+use crate::job::options::Listen;
+
+/// The longest body that is read.
+const MAX_BODY: usize = 64 * 1024;
+
+/// How long an outcome is kept ready for whoever asked, after the job has ended.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How long requests under way may then still take.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// What handlers share.
+pub(super) struct Server {
+    pub(super) view: watch::Receiver<Arc<JobView>>,
+    pub(super) requests: Requests,
+    operations: Mutex<Operations>,
+    /// An outcome was told.
+    pub(super) told: Notify,
+    /// Snapshots are asked for one after the other.
+    pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+impl Server {
+    pub(super) fn view(&self) -> Arc<JobView> {
+        Arc::clone(&self.view.borrow())
+    }
+
+    /// The job, by its id or its name.
+    pub(super) fn job(&self, job: &str) -> Result<Arc<JobView>, Refused> {
+        let view = self.view();
+        if job == view.id || job == view.name {
+            return Ok(view);
+        }
+        Err(Refused::not_found(format!(
+            "no job {job:?} here: this is '{}' ({})",
+            view.name, view.id
+        )))
+    }
+
+    pub(super) fn operations(&self) -> MutexGuard<'_, Operations> {
+        self.operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every outcome was told, or long enough.
+    async fn linger(&self) {
+        let all_told = async {
+            loop {
+                let told = self.told.notified();
+                tokio::pin!(told);
+                // Enabled before the check, or what is told in between would be missed.
+                told.as_mut().enable();
+                if !self.operations().is_awaited() {
+                    return;
+                }
+                told.await;
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, all_told).await;
+    }
+}
+
+/// Takes the address to listen at; `None` if there is to be no server.
+///
+/// # Errors
+/// If the address cannot be taken. One that is only preferred gives way to another port.
+pub(crate) async fn bind(listen: &Listen) -> Result<Option<TcpListener>, Error> {
+    let (address, may_move) = match listen {
+        Listen::Off => return Ok(None),
+        Listen::At(address) => (address, false),
+        Listen::Prefer(address) => (address, true),
+    };
+    let failed = |error: std::io::Error| {
+        Error::input(format!(
+            "the control server cannot listen at {address}: {error}; give --listen another address (port 0: any that is \
+             free), or --listen off"
+        ))
+    };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if may_move && error.kind() == std::io::ErrorKind::AddrInUse => {
+            let host = address
+                .rsplit_once(':')
+                .map_or(address.as_str(), |(host, _)| host);
+            TcpListener::bind(format!("{host}:0"))
+                .await
+                .map(Some)
+                .map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Answers until `shutdown`, and then for a short time more if somebody has not yet heard what became of a
+/// savepoint. The view must go on to be readable until this returns; requests need not be taken.
+///
+/// # Errors
+/// If the listener breaks.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    view: watch::Receiver<Arc<JobView>>,
+    requests: Requests,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    let failed =
+        |error: std::io::Error| Error::input(format!("the control server failed: {error}"));
+    let listening = listener.local_addr().map_err(failed)?;
+    let server = Arc::new(Server {
+        view,
+        requests,
+        operations: Mutex::default(),
+        told: Notify::new(),
+        turn: tokio::sync::Mutex::default(),
+    });
+    let ending = Arc::new(Notify::new());
+    let until = {
+        let (server, ending) = (Arc::clone(&server), Arc::clone(&ending));
+        async move {
+            shutdown.await;
+            server.linger().await;
+            ending.notify_one();
+        }
+    };
+    let serving = axum::serve(listener, router(server, listening)).with_graceful_shutdown(until);
+    tokio::select! {
+        result = async { serving.await } => result.map_err(failed),
+        // A client that never finishes its request must not keep the program alive.
+        () = async { ending.notified().await; tokio::time::sleep(LAST_CALL).await } => Ok(()),
+    }
+}
+
+fn router(server: Arc<Server>, listening: SocketAddr) -> Router {
+    let paths = Router::new()
+        .route("/overview", get(read::cluster))
+        .route("/config", get(read::config))
+        .route("/jobs", get(read::ids))
+        .route("/jobs/overview", get(read::overview))
+        .route("/jobs/{job}", get(read::details).patch(steer::cancel))
+        .route("/jobs/{job}/plan", get(read::plan))
+        .route("/jobs/{job}/exceptions", get(read::exceptions))
+        .route("/jobs/{job}/checkpoints", get(read::checkpoints))
+        .route(
+            "/jobs/{job}/checkpoints/details/{checkpoint}",
+            get(read::checkpoint),
+        )
+        .route("/jobs/{job}/savepoints", post(steer::savepoint))
+        .route("/jobs/{job}/savepoints/{trigger}", get(read::operation))
+        .route("/jobs/{job}/stop", post(steer::stop));
+    Router::new()
+        .nest("/v1", paths.clone())
+        .merge(paths)
+        .fallback(async |uri: axum::http::Uri| {
+            Refused::not_found(format!(
+                "no path {:?} here: begin at /jobs/overview",
+                uri.path()
+            ))
+        })
+        .method_not_allowed_fallback(async |method: axum::http::Method, uri: axum::http::Uri| {
+            Refused::method_not_allowed(format!("{} does not take {method}", uri.path()))
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(listening, guard::guard))
+        .with_state(server)
+}

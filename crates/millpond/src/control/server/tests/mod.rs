@@ -1,0 +1,6 @@
+//! The server over TCP.
+
+mod job;
+mod life;
+mod reading;
+mod steering;
