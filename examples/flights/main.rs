@@ -16,8 +16,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use millpond::sink::FileSink;
-use millpond::source::Files;
 use millpond::windows::Tumbling;
 use millpond::{Env, Error, Program, WatermarkStrategy};
 
@@ -88,7 +86,7 @@ fn inputs(options: &Options) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// One of the two outputs.
-fn results<T: Data>(options: &Options, folder: &str) -> FileSink<T> {
+fn results(options: &Options, folder: &str) -> FileSink {
     FileSink::json_lines(options.output.join(folder)).replace_on_fresh_start(true)
 }
 
