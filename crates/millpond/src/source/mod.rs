@@ -3,11 +3,22 @@
 //! A [`Source`] lists its *splits*: units of input that one subtask reads, each with a position. Splits and positions
 //! are state; after a restore they go to whoever runs now.
 //!
-//! * [`watermark`]: how event time is read off the records.
-//! * [`rate`]: a limit for the whole process.
+//! * `watermark`: how event time is read off the records.
+//! * `rate`: a limit for the whole process; `rate_limit`: what a user asks for.
+//! * [`Files`]: JSON Lines and CSV. [`Generator`]: records that are computed. [`IteratorSource`]: for tests.
 
+mod files;
+mod generator;
+mod iterator;
 pub(crate) mod rate;
+mod rate_limit;
+#[cfg(test)]
+mod tests;
 pub(crate) mod watermark;
+
+pub use files::{FileSplit, Files, MalformedRecord, Parsed, StrictReader, TolerantFiles, TolerantReader};
+pub use generator::{Generator, GeneratorReader, GeneratorSplit};
+pub use iterator::{IteratorReader, IteratorSource, IteratorSplit};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
