@@ -135,6 +135,11 @@ impl KeyedSetup {
         keyed.chain(self.operator.declarations()).collect()
     }
 
+    /// Has the job refused, before it starts: what the operator was asked to do makes no sense. The first reason counts.
+    pub fn refuse(&mut self, reason: impl std::fmt::Display) {
+        self.operator.error.get_or_insert_with(|| Error::job(reason));
+    }
+
     /// The states of the operator that belong to no key.
     pub fn operator_states(&mut self) -> &mut OperatorSetup {
         &mut self.operator

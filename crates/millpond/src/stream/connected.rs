@@ -48,10 +48,18 @@ impl<'s, K: Key, L: Data, R: Data> ConnectedStreams<'s, K, L, R> {
         self,
         make: impl FnOnce(&mut KeyedSetup) -> P,
     ) -> (Stream<'s, P::Out>, Stream<'s, P::Side>) {
+        self.process_as("co_process", make)
+    }
+
+    pub(crate) fn process_as<P: CoProcess<K, L, R>>(
+        self,
+        kind: &'static str,
+        make: impl FnOnce(&mut KeyedSetup) -> P,
+    ) -> (Stream<'s, P::Out>, Stream<'s, P::Side>) {
         let ConnectedStreams { left, right } = self;
         let env = left.env;
         let inputs = vec![left.operator, right.operator];
-        let (operator, setup, process) = declare::<K, P>(&env, "co_process", inputs, make);
+        let (operator, setup, process) = declare::<K, P>(&env, kind, inputs, make);
         let streams = left.inner.zip(right.inner).zip(env.context()).map(|((left, right), context)| {
             let core = KeyedCore::<K>::new(context, operator, setup);
             let setting = context.setting(operator);

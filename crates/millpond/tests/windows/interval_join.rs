@@ -1,0 +1,77 @@
+//! Interval joins.
+
+use millpond::TimeOffset;
+use millpond::joins::Either;
+use proptest::prelude::*;
+
+use crate::oracle::{events, few};
+use crate::support::{Course, Event, Run, Step, courses, event, millis};
+use crate::window_join::halves;
+
+fn offset(by: i64) -> TimeOffset {
+    if by < 0 { TimeOffset::Before(millis(by)) } else { TimeOffset::After(millis(by)) }
+}
+
+type Pair = (u8, (i64, i64), (i64, i64));
+
+fn pair(left: &Event, right: &Event) -> Pair {
+    (left.key, (left.at, left.value), (right.at, right.value))
+}
+
+/// Every pair there is, if it is within the bounds.
+fn by_definition(events: &[Event], lower: i64, upper: i64) -> Vec<Pair> {
+    let (even, odd): (Vec<&Event>, Vec<&Event>) = events.iter().partition(|event| event.value.rem_euclid(2) == 0);
+    let mut pairs = Vec::new();
+    for left in even {
+        for right in &odd {
+            if left.key == right.key && (lower..=upper).contains(&(right.at - left.at)) {
+                pairs.push(pair(left, right));
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs
+}
+
+proptest! {
+    #![proptest_config(few(8))]
+
+    #[test]
+    fn pairs_are_within_the_bounds(
+        events in events(), lower in -60_i64..60, length in 2_i64..60, lower_out: bool, upper_out: bool,
+    ) {
+        let upper = lower + length;
+        let expected = by_definition(&events, lower + i64::from(lower_out), upper - i64::from(upper_out));
+        for course in courses() {
+            let results = Run::over(&events).results(course, move |events| {
+                let (even, odd) = halves(events);
+                let joined = even.key_by(|event| event.key).interval_join(odd.key_by(|event| event.key));
+                let mut joined = joined.between(offset(lower), offset(upper));
+                joined = if lower_out { joined.lower_exclusive() } else { joined };
+                joined = if upper_out { joined.upper_exclusive() } else { joined };
+                joined.process(pair).uid("pairs")
+            });
+            prop_assert_eq!(&results, &expected, "{:?}", course);
+        }
+    }
+}
+
+#[test]
+fn late_records_go_to_the_side_and_pairs_have_the_later_time() {
+    let give = |at, value| Step::Give(event(1, at, value));
+    // The watermark after 20 is 19, and 21 and 22 are in time.
+    let steps = vec![give(10, 2), give(12, 3), give(20, 4), Step::Await(1), give(11, 6), give(22, 5), give(13, 7)];
+    for course in [Course::Whole(1), Course::Whole(3)] {
+        let results = Run::steps(steps.clone()).results(course, |events| {
+            let (even, odd) = halves(events);
+            let joined = even.key_by(|event| event.key).interval_join(odd.key_by(|event| event.key));
+            let (pairs, late) = joined.between(offset(-5), offset(5)).late_side_output().process(pair);
+            let late = late.map(|late| match late {
+                Either::Left(event) => (1, (event.at, 0)),
+                Either::Right(event) => (2, (0, event.at)),
+            });
+            pairs.uid("pairs").map(|(_, left, right)| (0, (left.0, right.0))).union([late])
+        });
+        assert_eq!(results, [(0, (10, 12)), (0, (20, 22)), (1, (11, 0)), (2, (0, 13))], "{course:?}");
+    }
+}

@@ -1,0 +1,56 @@
+//! What comes out, by definition: all records are there before the first question is asked.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::support::{Event, event};
+
+/// Records by key and window.
+pub(crate) type Windows<'a> = BTreeMap<(u8, i64, i64), Vec<&'a Event>>;
+
+/// The windows of `size` that begin at a multiple of `slide`.
+pub(crate) fn sliding(events: &[Event], size: i64, slide: i64, offset: i64) -> Windows<'_> {
+    let mut windows = Windows::new();
+    for event in events {
+        for start in event.at - size + 1..=event.at {
+            if (start - offset) % slide == 0 {
+                windows.entry((event.key, start, start + size)).or_default().push(event);
+            }
+        }
+    }
+    windows
+}
+
+/// The bursts of records less than `gap` apart.
+pub(crate) fn sessions(events: &[Event], gap: i64) -> Windows<'_> {
+    let mut sorted: Vec<&Event> = events.iter().collect();
+    sorted.sort_by_key(|event| (event.key, event.at));
+    let mut windows: Vec<((u8, i64, i64), Vec<&Event>)> = Vec::new();
+    for event in sorted {
+        match windows.last_mut() {
+            Some(((key, _, end), records)) if *key == event.key && event.at < *end => {
+                *end = event.at + gap;
+                records.push(event);
+            }
+            _ => windows.push(((event.key, event.at, event.at + gap), vec![event])),
+        }
+    }
+    windows.into_iter().collect()
+}
+
+/// What `result` makes of each window, sorted.
+pub(crate) fn results<V: Ord>(windows: &Windows<'_>, result: impl Fn(&[&Event]) -> V) -> Vec<(u8, i64, i64, V)> {
+    windows.iter().map(|((key, start, end), records)| (*key, *start, *end, result(records))).collect()
+}
+
+/// Records of a few keys, out of order.
+pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
+    let one = (0_u8..4, -150_i64..150, -9_i64..10).prop_map(|(key, at, value)| event(key, at, value));
+    prop::collection::vec(one, 1..120)
+}
+
+/// Few cases, because each is a number of whole jobs.
+pub(crate) fn few(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() }
+}
