@@ -79,7 +79,7 @@ async fn objects(store: &Store) {
         .into_iter()
         .map(|o| o.path)
         .collect();
-    assert_eq!(listed, [path.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&path));
     assert_eq!(
         store.list_directories(&layout::jobs()).await.unwrap(),
         ["a"]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use common::{encode, entry, job, record, start};
 use millpond_snapshot::chunk::{ChunkKind, ChunkRef};
+use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::log::{AppendOutcome, Entry, EntryBody, JobLog, SnapshotId};
 use millpond_snapshot::repository::{
-    CollectOptions, StateDiff, begin_from, collect, copy, diff, export, jobs, pin, protected,
-    release, remove, resolve, select, tag, tags, unpin, untag, verify,
+    CollectOptions, KeepPolicy, StateDiff, begin_from, collect, copy, diff, export, jobs, pin,
+    protected, release, remove, resolve, select, tag, tags, thin, unpin, untag, verify,
 };
 use millpond_snapshot::state::DiffCounts;
 use millpond_snapshot::store::{OpenMode, layout};
@@ -562,5 +563,137 @@ async fn a_difference_is_told_by_state_and_key() {
     assert_eq!(
         found.common.into_values().collect::<Vec<_>>(),
         [StateDiff::Rows(counts)]
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_of_one_change_in_a_hundred_writes_a_hundredth() {
+    let names: Vec<String> = (0..100_000).map(|i| format!("airport {i}")).collect();
+    let all: Vec<_> = names
+        .iter()
+        .zip(0..)
+        .map(|(n, i)| (n.as_str(), Some(i)))
+        .collect();
+    let some: Vec<_> = all
+        .iter()
+        .step_by(100)
+        .map(|(n, v)| (*n, v.map(|v| v + 1)))
+        .collect();
+    let (base, delta) = (
+        encode(ChunkKind::Base, &all),
+        encode(ChunkKind::Delta, &some),
+    );
+    assert!(
+        delta.bytes.len() * 50 < base.bytes.len(),
+        "{} of {}",
+        delta.bytes.len(),
+        base.bytes.len()
+    );
+}
+
+#[tokio::test]
+async fn a_state_is_read_by_name() {
+    let f = fixture("read").await;
+    let snapshot = resolve(&f.store, "flights@4").await.unwrap();
+    let (uid, name) = ("sum".parse().unwrap(), "total".parse().unwrap());
+    let mut reader = snapshot.read(&uid, &name, HashRange::FULL).unwrap();
+    let mut rows = 0;
+    while let Some(batch) = reader.next().await.unwrap() {
+        assert_eq!(
+            batch
+                .schema()
+                .fields()
+                .iter()
+                .map(|f| f.name())
+                .collect::<Vec<_>>(),
+            ["hash", "key", "value"]
+        );
+        rows += batch.num_rows();
+    }
+    assert_eq!(rows, 3);
+    let missing = snapshot
+        .read(&uid, &"totals".parse().unwrap(), HashRange::FULL)
+        .err()
+        .unwrap();
+    assert!(missing.to_string().contains("sum/total"), "{missing}");
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_promoted_by_one_small_write() {
+    let f = fixture("promote").await;
+    let newest = f.log.read(Sequence(3)).await.unwrap().unwrap();
+    let promoted = newest.snapshot().unwrap().promoted(
+        newest.id(),
+        None,
+        Some("ann".into()),
+        "release".into(),
+    );
+    append(&f.log, entry(5, 1, EntryBody::Savepoint(promoted))).await;
+    let found = resolve(&f.store, "flights@latest").await.unwrap();
+    assert_eq!(
+        found.record().unwrap().manifest,
+        newest.snapshot().unwrap().manifest
+    );
+    assert_eq!(
+        (
+            found.record().unwrap().bytes_new,
+            &found.record().unwrap().parent
+        ),
+        (0, &Some(id(3)))
+    );
+}
+
+#[test]
+fn a_policy_keeps_the_newest_of_each_period() {
+    let savepoints = [
+        "2026-01-31T23:30:00Z",
+        "2026-02-01T00:10:00Z",
+        "2026-02-01T00:50:00Z",
+        "2026-02-02T00:00:00Z",
+        "2026-03-01T12:00:00Z",
+    ];
+    let mut entries: Vec<Entry> = savepoints
+        .iter()
+        .zip(1..)
+        .map(|(time, sequence)| {
+            let mut entry = entry(sequence, 1, EntryBody::Savepoint(record(vec![])));
+            entry.time = time.parse().unwrap();
+            entry
+        })
+        .collect();
+    entries.push(entry(6, 1, EntryBody::Cancel { retained: true }));
+    let gone = |policy, protected: &[u64]| {
+        let protected = protected
+            .iter()
+            .map(|sequence| Sequence(*sequence))
+            .collect();
+        let gone = thin(&entries, policy, &protected);
+        gone.into_iter()
+            .map(|sequence| sequence.0)
+            .collect::<Vec<_>>()
+    };
+    let none = KeepPolicy::default();
+    assert_eq!(
+        gone(none, &[]),
+        [0; 0],
+        "a policy that keeps nothing is a mistake"
+    );
+    assert_eq!(gone(KeepPolicy { last: 2, ..none }, &[]), [1, 2, 3]);
+    assert_eq!(gone(KeepPolicy { last: 2, ..none }, &[2]), [1, 3]);
+    assert_eq!(gone(KeepPolicy { hourly: 3, ..none }, &[]), [1, 2]);
+    assert_eq!(gone(KeepPolicy { daily: 3, ..none }, &[]), [1, 2]);
+    assert_eq!(gone(KeepPolicy { daily: 9, ..none }, &[]), [2]);
+    assert_eq!(gone(KeepPolicy { weekly: 2, ..none }, &[]), [1, 2, 3]);
+    assert_eq!(gone(KeepPolicy { monthly: 2, ..none }, &[]), [1, 2, 3]);
+    assert_eq!(
+        gone(
+            KeepPolicy {
+                monthly: 2,
+                last: 3,
+                ..none
+            },
+            &[]
+        ),
+        [1, 2]
     );
 }

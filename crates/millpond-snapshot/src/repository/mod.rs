@@ -29,5 +29,5 @@ pub use marks::{Mark, Protection, pin, protected, tag, tags, unpin, untag};
 pub use release::{Released, release};
 pub use remove::{Removal, remove};
 pub use resolve::{Resolved, resolve};
-pub use retention::select;
+pub use retention::{KeepPolicy, select, thin};
 pub use verify::{Problem, Verified, verify};

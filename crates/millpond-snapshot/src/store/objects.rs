@@ -144,7 +144,11 @@ impl Store {
         match self.objects.head(path).await {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failed("look at", path, error)),
-            Ok(meta) => Ok(Some(info(meta))),
+            // A store below a prefix may call the object by its whole path.
+            Ok(meta) => Ok(Some(ObjectInfo {
+                path: path.clone(),
+                ..info(meta)
+            })),
         }
     }
 
