@@ -8,8 +8,8 @@ use common::{encode, job};
 use fixture::{chunk, fixture, now, stop};
 use millpond_snapshot::chunk::ChunkKind;
 use millpond_snapshot::repository::{CollectOptions, collect, resolve, verify};
-use millpond_snapshot::store::layout;
-use millpond_snapshot::{Error, Sequence};
+use millpond_snapshot::store::{OpenMode, layout};
+use millpond_snapshot::{Error, Sequence, Store};
 
 #[tokio::test]
 async fn collection_deletes_what_nothing_names_and_nothing_young() {
@@ -88,4 +88,19 @@ async fn a_snapshot_of_one_change_in_a_hundred_writes_a_hundredth() {
         delta.bytes.len(),
         base.bytes.len()
     );
+}
+
+#[tokio::test]
+async fn what_a_crash_left_half_written_is_collected() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let store = Store::open(path, OpenMode::CreateIfMissing).await.unwrap();
+    std::fs::create_dir_all(directory.path().join("tmp")).unwrap();
+    std::fs::write(directory.path().join("tmp/.tmpAbCdEf"), "half").unwrap();
+    std::fs::write(directory.path().join("stranger"), "not ours").unwrap();
+    let young = collect(&store, CollectOptions::default()).await.unwrap();
+    assert_eq!((young.young, young.deleted.len()), ((1, 4), 0));
+    assert_eq!(collect(&store, now()).await.unwrap().bytes, 4);
+    assert!(!directory.path().join("tmp/.tmpAbCdEf").exists());
+    assert!(directory.path().join("stranger").exists());
 }

@@ -7,6 +7,7 @@ mod harm;
 
 use std::sync::LazyLock;
 
+use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use common::{encode, job, meta, rows, schema};
 use harm::{harm, harmed};
@@ -202,5 +203,24 @@ fn rows_that_do_not_make_a_chunk_are_refused() {
     says(
         encode_chunk(&schema_of(ChunkKind::Delta), [delta], &narrow),
         "outside its range",
+    );
+}
+
+#[test]
+fn a_type_that_parquet_does_not_have_is_refused_by_name() {
+    let variants: arrow_schema::UnionFields = [(
+        0,
+        std::sync::Arc::new(Field::new("a", DataType::Int64, true)),
+    )]
+    .into_iter()
+    .collect();
+    let union = DataType::Union(variants, arrow_schema::UnionMode::Dense);
+    let mut fields: Vec<_> = schema(ChunkKind::Base).fields().iter().cloned().collect();
+    fields[2] = std::sync::Arc::new(Field::new("value", union, true));
+    let schema = std::sync::Arc::new(Schema::new(fields));
+    let error = encode_chunk(&schema, [], &meta(ChunkKind::Base)).unwrap_err();
+    assert!(
+        matches!(&error, Error::InvalidInput(_)) && error.to_string().contains("Union"),
+        "{error}"
     );
 }

@@ -4,9 +4,14 @@ mod common;
 #[path = "common/fixture.rs"]
 mod fixture;
 
-use fixture::{fixture, id};
+use common::{job, record};
+use fixture::{append, fixture, id};
+use millpond_snapshot::Sequence;
 use millpond_snapshot::hash::HashRange;
-use millpond_snapshot::repository::{StateDiff, diff, resolve, verify};
+use millpond_snapshot::log::{Entry, EntryBody, JobLog};
+use millpond_snapshot::repository::{
+    Descent, StateDiff, copy, diff, jobs, lineage, resolve, verify,
+};
 use millpond_snapshot::state::DiffCounts;
 
 #[tokio::test]
@@ -104,4 +109,43 @@ async fn a_state_is_read_by_name() {
         .err()
         .unwrap();
     assert!(missing.to_string().contains("sum/total"), "{missing}");
+}
+
+#[tokio::test]
+async fn lineage_is_told_across_jobs_and_stores() {
+    let f = fixture("lineage").await;
+    let log = JobLog::open(&f.store, &job("flights-b"));
+    let begun = EntryBody::Start {
+        parallelism: 1,
+        restored_from: Some("flights@4".parse().unwrap()),
+        options: Default::default(),
+    };
+    let own = |sequence, body| {
+        Entry::new(job("flights-b"), Sequence(sequence), Sequence(1), body).unwrap()
+    };
+    append(&log, own(1, begun)).await;
+    append(&log, own(2, EntryBody::Checkpoint(record(vec![])))).await;
+    let mut next = record(vec![]);
+    next.parent = Some("flights-b@2".parse().unwrap());
+    append(&log, own(3, EntryBody::Savepoint(next))).await;
+    let from = resolve(&f.store, "flights@4").await.unwrap();
+    copy(&from, &f.store, Some(&job("archive")), |_, _| {})
+        .await
+        .unwrap();
+
+    let edges = lineage(&jobs(&f.store).await.unwrap());
+    let edges: Vec<_> = edges
+        .iter()
+        .map(|edge| (edge.from.as_str(), edge.to.to_string(), edge.descent))
+        .collect();
+    let expected = [
+        (
+            "flights@4 in memory://lineage",
+            "archive@1".to_owned(),
+            Descent::Copy,
+        ),
+        ("flights@4", "flights-b@2".to_owned(), Descent::Fork),
+        ("flights-b@2", "flights-b@3".to_owned(), Descent::Parent),
+    ];
+    assert_eq!(edges, expected);
 }
