@@ -24,15 +24,7 @@ pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
 
 /// Text that came from elsewhere, fit for a terminal.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Says what is waited for, on a terminal, until it is dropped.

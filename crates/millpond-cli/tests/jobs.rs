@@ -7,18 +7,12 @@ use serde_json::{Value, json};
 
 const ACCEPTED: Answer = (202, r#"{"request-id":"r1"}"#);
 const IN_PROGRESS: Answer = (200, r#"{"status":{"id":"IN_PROGRESS"},"operation":null}"#);
-const COMPLETED: Answer = (
-    200,
-    r#"{"status":{"id":"COMPLETED"},"operation":{"location":"flights@42"}}"#,
-);
+const COMPLETED: Answer = (200, r#"{"status":{"id":"COMPLETED"},"operation":{"location":"flights@42"}}"#);
 const FAILED: Answer = (
     200,
     r#"{"status":{"id":"COMPLETED"},"operation":{"failure-cause":{"class":"c","stack-trace":"the disk is full"}}}"#,
 );
-const NOT_FOUND: Answer = (
-    404,
-    r#"{"errors":["no job \"x\" here: this is 'flights'"]}"#,
-);
+const NOT_FOUND: Answer = (404, r#"{"errors":["no job \"x\" here: this is 'flights'"]}"#);
 const OVERVIEW: Answer = (
     200,
     r#"{"jobs":[{"jid":"0123","name":"flights","state":"RUNNING","duration":65000,"parallelism":4,"records-read":27004,
@@ -55,9 +49,7 @@ fn savepoint_waits_and_prints_the_address_and_nothing_else() {
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(stdout(&output), "flights@42\n");
     let heard = server.heard();
-    let body = heard[0]
-        .strip_prefix("POST /jobs/flights/savepoints ")
-        .expect(&heard[0]);
+    let body = heard[0].strip_prefix("POST /jobs/flights/savepoints ").expect(&heard[0]);
     assert_eq!(parsed(body), json!({ "tag": "v1", "latest": true }));
     assert_eq!(heard[1..], ["GET /jobs/flights/savepoints/r1"; 2]);
 }
@@ -66,12 +58,11 @@ fn savepoint_waits_and_prints_the_address_and_nothing_else() {
 fn stop_asks_for_a_drain_and_answers_in_json() {
     let server = Server::start([ACCEPTED, COMPLETED]);
     let output = server.run("stop flights --drain --json");
-    let expected = json!({ "job": "flights", "request-id": "r1", "status": "COMPLETED", "location": "flights@42" });
+    let expected =
+        json!({ "job": "flights", "request-id": "r1", "status": "COMPLETED", "location": "flights@42" });
     assert_eq!(parsed(&stdout(&output)), expected);
     let heard = server.heard();
-    let body = heard[0]
-        .strip_prefix("POST /jobs/flights/stop ")
-        .expect(&heard[0]);
+    let body = heard[0].strip_prefix("POST /jobs/flights/stop ").expect(&heard[0]);
     assert_eq!(parsed(body), json!({ "tag": null, "drain": true }));
 }
 
@@ -89,11 +80,7 @@ fn a_savepoint_that_fails_is_a_failure_with_its_reason() {
     let output = Server::start([ACCEPTED, FAILED]).run("savepoint flights");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stdout(&output), "");
-    assert!(
-        stderr(&output).contains("the disk is full"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("the disk is full"), "{}", stderr(&output));
 
     let output = Server::start([ACCEPTED, FAILED]).run("savepoint flights --json");
     assert_eq!(output.status.code(), Some(1));
@@ -104,11 +91,7 @@ fn a_savepoint_that_fails_is_a_failure_with_its_reason() {
 fn a_job_that_ends_before_it_says_anything_is_a_failure_that_names_the_request() {
     let output = Server::start([ACCEPTED]).run("stop flights");
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("request r1"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("request r1"), "{}", stderr(&output));
 }
 
 #[test]
@@ -116,40 +99,24 @@ fn what_the_job_says_about_a_refusal_is_passed_on() {
     for verb in ["savepoint x", "stop x", "cancel x"] {
         let output = Server::start([NOT_FOUND]).run(verb);
         assert_eq!(output.status.code(), Some(1), "{verb}");
-        assert!(
-            stderr(&output).contains("this is 'flights'"),
-            "{verb}: {}",
-            stderr(&output)
-        );
+        assert!(stderr(&output).contains("this is 'flights'"), "{verb}: {}", stderr(&output));
     }
 }
 
 #[test]
 fn cancel_waits_until_the_job_says_so_or_is_gone() {
-    let server = Server::start([
-        (202, "{}"),
-        (200, r#"{"state":"RUNNING"}"#),
-        (200, r#"{"state":"CANCELED"}"#),
-    ]);
+    let server = Server::start([(202, "{}"), (200, r#"{"state":"RUNNING"}"#), (200, r#"{"state":"CANCELED"}"#)]);
     let output = server.run("cancel flights");
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(stdout(&output), "'flights' is cancelled.\n");
     assert_eq!(server.heard()[0], "PATCH /jobs/flights?mode=cancel");
 
     let output = Server::start([(202, "{}")]).run("cancel flights --json");
-    assert_eq!(
-        parsed(&stdout(&output)),
-        json!({ "job": "flights", "status": "CANCELED" })
-    );
+    assert_eq!(parsed(&stdout(&output)), json!({ "job": "flights", "status": "CANCELED" }));
 
-    let output =
-        Server::start([(202, "{}"), (200, r#"{"state":"FINISHED"}"#)]).run("cancel flights");
+    let output = Server::start([(202, "{}"), (200, r#"{"state":"FINISHED"}"#)]).run("cancel flights");
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("ended by itself"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("ended by itself"), "{}", stderr(&output));
 }
 
 #[test]
@@ -157,24 +124,14 @@ fn nobody_at_the_address_says_what_was_tried_and_where_to_find_it() {
     let output = command("list --address http://127.0.0.1:1");
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
-    for part in [
-        "http://127.0.0.1:1",
-        "refused",
-        "--listen",
-        "MILLPOND_ADDRESS",
-    ] {
+    for part in ["http://127.0.0.1:1", "refused", "--listen", "MILLPOND_ADDRESS"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
 
 #[test]
 fn something_else_at_the_address_is_not_taken_for_a_job() {
-    for answer in [
-        (200, "<html>"),
-        (500, "oops"),
-        (200, r#"{"jobs":[{"jid":1}]}"#),
-        (302, ""),
-    ] {
+    for answer in [(200, "<html>"), (500, "oops"), (200, r#"{"jobs":[{"jid":1}]}"#), (302, "")] {
         let output = Server::start([answer]).run("list");
         assert_eq!(output.status.code(), Some(1), "{answer:?}");
         assert!(

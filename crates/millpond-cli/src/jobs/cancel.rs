@@ -35,19 +35,11 @@ impl Cancel {
         let client = Client::new(&self.connection.address);
         let job = self.job.job.as_str();
         client.patch(&format!("/jobs/{job}?mode=cancel"))?;
-        let status = if self.detached {
-            "CANCELLING"
-        } else {
-            wait(&client, job)?
-        };
+        let status = if self.detached { "CANCELLING" } else { wait(&client, job)? };
         if self.connection.json {
             return print_json(&json!({ "job": job, "status": status }));
         }
-        let done = if self.detached {
-            "is being cancelled"
-        } else {
-            "is cancelled"
-        };
+        let done = if self.detached { "is being cancelled" } else { "is cancelled" };
         print(&format!("'{job}' {done}."))
     }
 }

@@ -17,14 +17,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads `--address`; `http://` may be left out.
 pub(super) fn address(text: &str) -> Result<String, String> {
-    let rest = text
-        .strip_prefix("http://")
-        .unwrap_or(text)
-        .trim_end_matches('/');
-    if rest.is_empty()
-        || rest.contains("://")
-        || rest.contains(|c: char| c.is_whitespace() || c == '/')
-    {
+    let rest = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+    if rest.is_empty() || rest.contains("://") || rest.contains(|c: char| c.is_whitespace() || c == '/') {
         return Err("expected http://HOST:PORT, such as http://127.0.0.1:8081".to_owned());
     }
     Ok(format!("http://{rest}"))
@@ -53,10 +47,7 @@ impl Client {
             .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("millpond/", env!("CARGO_PKG_VERSION")))
             .build();
-        Client {
-            address: address.to_owned(),
-            agent: config.into(),
-        }
+        Client { address: address.to_owned(), agent: config.into() }
     }
 
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -64,47 +55,25 @@ impl Client {
     }
 
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
-        self.read(
-            self.agent
-                .post(self.url(path))
-                .header("x-requested-by", requested_by())
-                .send_json(body),
-        )
+        self.read(self.agent.post(self.url(path)).header("x-requested-by", requested_by()).send_json(body))
     }
 
     pub(super) fn patch(&self, path: &str) -> Result<Value, Failure> {
-        self.read(
-            self.agent
-                .patch(self.url(path))
-                .header("x-requested-by", requested_by())
-                .send_empty(),
-        )
+        self.read(self.agent.patch(self.url(path)).header("x-requested-by", requested_by()).send_empty())
     }
 
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address)
     }
 
-    fn read<T: DeserializeOwned>(
-        &self,
-        answer: Result<Response<Body>, ureq::Error>,
-    ) -> Result<T, Failure> {
-        let mut answer = answer.map_err(|error| Failure::Unreachable {
-            address: self.address.clone(),
-            reason: error.to_string(),
-        })?;
-        let not_understood = |reason: String| Failure::NotUnderstood {
-            address: self.address.clone(),
-            reason,
-        };
+    fn read<T: DeserializeOwned>(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<T, Failure> {
+        let mut answer = answer
+            .map_err(|error| Failure::Unreachable { address: self.address.clone(), reason: error.to_string() })?;
+        let not_understood = |reason: String| Failure::NotUnderstood { address: self.address.clone(), reason };
         let status = answer.status();
-        let body = answer
-            .body_mut()
-            .read_to_vec()
-            .map_err(|error| not_understood(error.to_string()))?;
+        let body = answer.body_mut().read_to_vec().map_err(|error| not_understood(error.to_string()))?;
         if status.is_success() {
-            return serde_json::from_slice(&body)
-                .map_err(|error| not_understood(error.to_string()));
+            return serde_json::from_slice(&body).map_err(|error| not_understood(error.to_string()));
         }
         match serde_json::from_slice::<Errors>(&body) {
             Ok(Errors { errors }) => Err(Failure::Refused(plain(&errors.join("; ")))),
@@ -115,20 +84,9 @@ impl Client {
 
 /// Who asks, for the job's log.
 fn requested_by() -> String {
-    let user = ["USER", "USERNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok())
-        .unwrap_or_default();
-    let user: String = user
-        .chars()
-        .filter(char::is_ascii_graphic)
-        .take(100)
-        .collect();
-    if user.is_empty() {
-        "the millpond command".to_owned()
-    } else {
-        user
-    }
+    let user = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    let user: String = user.chars().filter(char::is_ascii_graphic).take(100).collect();
+    if user.is_empty() { "the millpond command".to_owned() } else { user }
 }
 
 #[cfg(test)]
@@ -140,14 +98,7 @@ mod tests {
         for text in ["http://h:1", "http://h:1/", "h:1"] {
             assert_eq!(address(text).as_deref(), Ok("http://h:1"), "{text}");
         }
-        for text in [
-            "",
-            "http://",
-            "https://h:1",
-            "ftp://h",
-            "http://h:1/jobs",
-            "h 1",
-        ] {
+        for text in ["", "http://", "https://h:1", "ftp://h", "http://h:1/jobs", "h 1"] {
             assert!(address(text).is_err(), "{text}");
         }
     }

@@ -42,20 +42,15 @@ impl List {
         if self.connection.json {
             return print_json(&jobs);
         }
-        let rows: Vec<Row> =
-            serde_json::from_value(jobs).map_err(|error| Failure::NotUnderstood {
-                address: address.clone(),
-                reason: error.to_string(),
-            })?;
+        let rows: Vec<Row> = serde_json::from_value(jobs)
+            .map_err(|error| Failure::NotUnderstood { address: address.clone(), reason: error.to_string() })?;
         print(&table(&rows))
     }
 }
 
 fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header([
-        "JOB", "STATE", "WORKERS", "FOR", "RECORDS", "RESTARTS", "STORE", "ID",
-    ]);
+    table.load_style(NOTHING).set_header(["JOB", "STATE", "WORKERS", "FOR", "RECORDS", "RESTARTS", "STORE", "ID"]);
     for row in rows {
         let seconds = Duration::from_secs(row.duration / 1000);
         table.add_row([

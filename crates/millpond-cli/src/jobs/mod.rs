@@ -41,13 +41,7 @@ impl Command {
 #[derive(Args)]
 struct Connection {
     /// The control server of the job, as it prints it when it starts
-    #[arg(
-        short = 'm',
-        long,
-        alias = "jobmanager",
-        value_name = "URL",
-        env = "MILLPOND_ADDRESS"
-    )]
+    #[arg(short = 'm', long, alias = "jobmanager", value_name = "URL", env = "MILLPOND_ADDRESS")]
     #[arg(default_value = "http://127.0.0.1:8081", value_parser = client::address)]
     address: String,
     /// Print JSON

@@ -91,14 +91,7 @@ impl Savepoint {
     pub(super) fn run(self) -> Result<(), Failure> {
         let body = json!({ "tag": self.how.tag, "latest": self.latest });
         let what = format!("Taking a savepoint of '{}'", self.job.job);
-        ask_and_wait(
-            "savepoints",
-            &body,
-            what,
-            &self.job,
-            &self.how,
-            &self.connection,
-        )
+        ask_and_wait("savepoints", &body, what, &self.job, &self.how, &self.connection)
     }
 }
 
@@ -120,9 +113,7 @@ fn ask_and_wait(
 ) -> Result<(), Failure> {
     let client = Client::new(&connection.address);
     let job = job.job.as_str();
-    let request = client
-        .post::<Accepted>(&format!("/jobs/{job}/{verb}"), body)?
-        .request_id;
+    let request = client.post::<Accepted>(&format!("/jobs/{job}/{verb}"), body)?.request_id;
     let told = |status: &str, key: &str, value: Option<&str>| {
         let mut line = json!({ "job": job, "request-id": request, "status": status });
         if let Some(value) = value {
@@ -131,11 +122,7 @@ fn ask_and_wait(
         print_json(&line)
     };
     if how.detached {
-        return if connection.json {
-            told("IN_PROGRESS", "", None)
-        } else {
-            print(&plain(&request))
-        };
+        return if connection.json { told("IN_PROGRESS", "", None) } else { print(&plain(&request)) };
     }
     match wait(&client, job, &request, &connection.address, what) {
         Ok(location) if connection.json => told("COMPLETED", "location", Some(&location)),
@@ -150,21 +137,12 @@ fn ask_and_wait(
 }
 
 /// The address of the savepoint, once there is one.
-fn wait(
-    client: &Client,
-    job: &str,
-    request: &str,
-    address: &str,
-    what: String,
-) -> Result<String, Failure> {
+fn wait(client: &Client, job: &str, request: &str, address: &str, what: String) -> Result<String, Failure> {
     let _waiting = Waiting::new(what);
     loop {
         let progress: Progress = match client.get(&format!("/jobs/{job}/savepoints/{request}")) {
             Err(Failure::Unreachable { .. }) => {
-                return Err(Failure::Unheard {
-                    job: job.to_owned(),
-                    request: plain(request),
-                });
+                return Err(Failure::Unheard { job: job.to_owned(), request: plain(request) });
             }
             other => other?,
         };
@@ -173,17 +151,10 @@ fn wait(
             continue;
         }
         return match progress.operation {
-            Some(Operation {
-                location: Some(location),
-                ..
-            }) => Ok(location),
-            Some(Operation {
-                failure_cause: Some(cause),
-                ..
-            }) => Err(Failure::Savepoint {
-                job: job.to_owned(),
-                reason: plain(&cause.stack_trace),
-            }),
+            Some(Operation { location: Some(location), .. }) => Ok(location),
+            Some(Operation { failure_cause: Some(cause), .. }) => {
+                Err(Failure::Savepoint { job: job.to_owned(), reason: plain(&cause.stack_trace) })
+            }
             _ => Err(Failure::NotUnderstood {
                 address: address.to_owned(),
                 reason: "a finished request with neither location nor failure".to_owned(),

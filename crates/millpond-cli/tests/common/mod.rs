@@ -29,11 +29,7 @@ impl Server {
                 notes.lock().unwrap().push(exchange(stream, answer));
             }
         });
-        Server {
-            address,
-            heard,
-            thread,
-        }
+        Server { address, heard, thread }
     }
 
     /// Runs the command against it.
@@ -67,13 +63,10 @@ fn exchange(stream: TcpStream, (status, body): Answer) -> String {
     let mut sent = vec![0; length];
     reader.read_exact(&mut sent).unwrap();
     let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
     let mut stream = reader.into_inner();
     stream.write_all((head + body).as_bytes()).unwrap();
-    format!("{asked} {}", String::from_utf8(sent).unwrap())
-        .trim_end()
-        .to_owned()
+    format!("{asked} {}", String::from_utf8(sent).unwrap()).trim_end().to_owned()
 }
 
 /// Runs the command with these arguments.

@@ -129,7 +129,9 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
             RunEnd::Interrupted => {
                 say(&match from {
                     Some(at) => format!("{name}: interrupted; run the same command again to continue from {at}"),
-                    None => format!("{name}: interrupted before its first snapshot; run the same command again to continue"),
+                    None => format!(
+                        "{name}: interrupted before its first snapshot; run the same command again to continue"
+                    ),
                 });
                 ExitCode::from(INTERRUPTED)
             }
@@ -208,7 +210,8 @@ fn attend(
 fn announce(name: &str, running: &RunningJob) {
     let Some(view) = &running.view else { return };
     let view = view.borrow();
-    let workers = if view.parallelism == 1 { "1 worker".to_owned() } else { format!("{} workers", view.parallelism) };
+    let workers =
+        if view.parallelism == 1 { "1 worker".to_owned() } else { format!("{} workers", view.parallelism) };
     let from = match &view.restored_from {
         Some(id) => format!("from snapshot {id}"),
         None => "from the beginning".to_owned(),

@@ -148,11 +148,7 @@ impl<K: Key, L: Data, R: Data, O: Data> CoProcess<K, L, R> for IntervalOperator<
         Ok(())
     }
 
-    fn on_timer(
-        &mut self,
-        timer: Timer,
-        _: &mut KeyedContext<'_, K, O, Either<L, R>>,
-    ) -> Result<(), UserError> {
+    fn on_timer(&mut self, timer: Timer, _: &mut KeyedContext<'_, K, O, Either<L, R>>) -> Result<(), UserError> {
         if timer.domain == TimeDomain::Event {
             // Those of the first stream whose last partner would be at the timer or before, and so for the second.
             forget(&self.left, self.bounds.of_right(timer.time).0);

@@ -85,7 +85,11 @@ pub trait SplitReader: 'static {
     ///
     /// # Errors
     /// If the input cannot be read or a record is malformed; the run fails with this message.
-    fn read(&mut self, max: usize, out: &mut Vec<(Self::Item, Option<EventTime>)>) -> Result<ReadStatus, UserError>;
+    fn read(
+        &mut self,
+        max: usize,
+        out: &mut Vec<(Self::Item, Option<EventTime>)>,
+    ) -> Result<ReadStatus, UserError>;
 
     /// The split, with the position behind the last record that was given out.
     fn split(&self) -> Self::Split;

@@ -92,7 +92,8 @@ impl<'s> Env<'s> {
             let (dealt, _) = aligned(input, setting, |_| finder);
 
             // Few, and never in the way: splits do not count as records under way.
-            let input = Input { stream: dealt, pact: Exchange::new(|(to, _): &Dealt<S::Split>| *to), counted: false };
+            let input =
+                Input { stream: dealt, pact: Exchange::new(|(to, _): &Dealt<S::Split>| *to), counted: false };
             let (records, _) = aligned(input, context.setting(operator), |activator| {
                 let notices = context.mailbox.subscribe(activator);
                 Reader::new(source, strategy, part, operator, (log, found), splits, notices)

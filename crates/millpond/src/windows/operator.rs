@@ -139,7 +139,11 @@ where
     }
 
     /// Puts a record into its windows.
-    pub(crate) fn record(&mut self, record: &In, context: &mut WindowContext<'_, K, In, R>) -> Result<(), UserError> {
+    pub(crate) fn record(
+        &mut self,
+        record: &In,
+        context: &mut WindowContext<'_, K, In, R>,
+    ) -> Result<(), UserError> {
         let time = match self.rules.domain() {
             TimeDomain::Processing => context.processing_time(),
             TimeDomain::Event if self.rules.assigner.needs_time() && context.timestamp() == EventTime::MIN => {
@@ -151,7 +155,8 @@ where
         };
         let (rules, watermark) = (self.rules, context.watermark());
         let is_late = |window: Window| {
-            rules.domain() == TimeDomain::Event && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
+            rules.domain() == TimeDomain::Event
+                && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
         };
         let mut placed = std::mem::take(&mut self.placed);
         self.panes.add(rules.assigner, time, record, &self.fold, is_late, &mut placed);
@@ -195,7 +200,8 @@ where
         }
         for (index, domain) in DOMAINS.into_iter().enumerate() {
             let now = moment.clock(domain);
-            let Some(wake_at) = self.trigger.wake_at(&state, &moment, domain).filter(|wake_at| *wake_at > now) else {
+            let Some(wake_at) = self.trigger.wake_at(&state, &moment, domain).filter(|wake_at| *wake_at > now)
+            else {
                 continue;
             };
             // A timer that is set for an earlier moment, and has not gone off, will see to it.
@@ -212,7 +218,11 @@ where
     }
 
     /// Does what is due when a timer goes off.
-    pub(crate) fn timer(&mut self, timer: Timer, context: &mut WindowContext<'_, K, In, R>) -> Result<(), UserError> {
+    pub(crate) fn timer(
+        &mut self,
+        timer: Timer,
+        context: &mut WindowContext<'_, K, In, R>,
+    ) -> Result<(), UserError> {
         if timer == END_OF_INPUT && self.rules.domain() == TimeDomain::Processing {
             return self.end_of_input(context);
         }
@@ -284,7 +294,8 @@ where
             let timestamp = if window == Window::GLOBAL { context.timestamp() } else { window.last() };
             let mut outcome = Ok(());
             self.panes.look(id, |kept| {
-                let mut emit = |value| context.emit_at(WindowResult { key: key.clone(), window, value }, timestamp);
+                let mut emit =
+                    |value| context.emit_at(WindowResult { key: key.clone(), window, value }, timestamp);
                 outcome = (self.finish)(&key, window, kept, &mut emit);
             });
             outcome?;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::malformed::MalformedRecord;
+use crate::runtime::failure::{Permanent, UserError};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
@@ -40,4 +41,20 @@ pub(super) enum FileError {
     Header { path: PathBuf, reason: String },
     #[error("malformed record in {0}")]
     Malformed(MalformedRecord),
+}
+
+impl FileError {
+    /// As an error of a source: one that another attempt would meet again is marked so.
+    pub(super) fn judged(self) -> UserError {
+        let permanent = matches!(
+            self,
+            FileError::Malformed(_)
+                | FileError::Header { .. }
+                | FileError::Option { .. }
+                | FileError::NoPaths
+                | FileError::NotAFile { .. }
+                | FileError::NotUtf8 { .. }
+        );
+        if permanent { Permanent::new(self).into() } else { self.into() }
+    }
 }

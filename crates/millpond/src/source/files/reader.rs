@@ -243,8 +243,8 @@ impl<T: Data> SplitReader for StrictReader<T> {
             if let Parsed::Record(record) = parsed {
                 out.push((record, None));
             }
-        })?;
-        Ok(status)
+        });
+        status.map_err(FileError::judged)
     }
 
     fn split(&self) -> FileSplit {
@@ -274,7 +274,7 @@ impl<T: Data> SplitReader for TolerantReader<T> {
         max: usize,
         out: &mut Vec<(Parsed<T>, Option<EventTime>)>,
     ) -> Result<ReadStatus, UserError> {
-        Ok(self.file.read(max, |parsed| out.push((parsed, None)))?)
+        self.file.read(max, |parsed| out.push((parsed, None))).map_err(FileError::judged)
     }
 
     fn split(&self) -> FileSplit {

@@ -130,10 +130,10 @@ impl<T: Data> Files<T> {
         {
             let found = format!("{:?}", char::from(delimiter));
             let expected = "it must differ from the quote and from line ends";
-            return Err(FileError::Option { option: "the delimiter", found, expected }.into());
+            return Err(FileError::Option { option: "the delimiter", found, expected }.judged());
         }
         if self.paths.is_empty() {
-            return Err(FileError::NoPaths.into());
+            return Err(FileError::NoPaths.judged());
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ impl<T: Data> Files<T> {
             return Ok(Vec::new());
         }
         self.check()?;
-        let files = list(&self.paths, &self.endings)?;
+        let files = list(&self.paths, &self.endings).map_err(FileError::judged)?;
         self.list_at = now + now.elapsed().saturating_mul(LISTING_SHARE).max(Duration::from_millis(1));
         if files.is_empty() && !self.options.follow {
             tracing::warn!("{self} has no files: there is nothing to read");
@@ -188,7 +188,7 @@ impl<T: Data> Source for Files<T> {
         !self.options.follow
     }
     fn open(&self, split: FileSplit) -> Result<StrictReader<T>, UserError> {
-        Ok(StrictReader::open(split, self.options)?)
+        StrictReader::open(split, self.options).map_err(FileError::judged)
     }
     fn rate(&self) -> Option<f64> {
         self.rate.per_second()
@@ -216,7 +216,7 @@ impl<T: Data> Source for TolerantFiles<T> {
         self.0.is_bounded()
     }
     fn open(&self, split: FileSplit) -> Result<TolerantReader<T>, UserError> {
-        Ok(TolerantReader::open(split, self.0.options)?)
+        TolerantReader::open(split, self.0.options).map_err(FileError::judged)
     }
     fn rate(&self) -> Option<f64> {
         Source::rate(&self.0)
