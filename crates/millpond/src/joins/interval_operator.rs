@@ -4,7 +4,7 @@
 use super::either::Either;
 use crate::operators::connected::CoProcess;
 use crate::operators::context::{KeyedContext, TimeDomain, Timer};
-use crate::runtime::failure::UserError;
+use crate::runtime::failure::{Permanent, UserError};
 use crate::state::codec::StateValue;
 use crate::state::handles::MapState;
 use crate::state::setup::KeyedSetup;
@@ -62,12 +62,7 @@ pub(super) struct IntervalOperator<L, R, O> {
 }
 
 impl<L: Data, R: Data, O: Data> IntervalOperator<L, R, O> {
-    pub(super) fn new(
-        setup: &mut KeyedSetup,
-        bounds: Bounds,
-        late_to_side: bool,
-        function: Function<L, R, O>,
-    ) -> Self {
+    pub(super) fn new(setup: &mut KeyedSetup, bounds: Bounds, late_to_side: bool, function: Function<L, R, O>) -> Self {
         if bounds.lower > bounds.upper {
             setup.refuse("the bounds of an interval join leave nothing between them: the lower one comes first");
         }
@@ -90,9 +85,11 @@ impl<L: Data, R: Data, O: Data> IntervalOperator<L, R, O> {
     ) -> Result<bool, UserError> {
         let time = context.timestamp();
         if time == EventTime::MIN {
-            return Err("the record has no event time, and an interval join needs one: give its source a \
-                        WatermarkStrategy with timestamps"
-                .into());
+            return Err(Permanent::new(
+                "the record has no event time, and an interval join needs one: give its source a \
+                 WatermarkStrategy with timestamps",
+            )
+            .into());
         }
         let in_time = time > context.watermark();
         if !in_time && self.late_to_side {
@@ -148,11 +145,7 @@ impl<K: Key, L: Data, R: Data, O: Data> CoProcess<K, L, R> for IntervalOperator<
         Ok(())
     }
 
-    fn on_timer(
-        &mut self,
-        timer: Timer,
-        _: &mut KeyedContext<'_, K, O, Either<L, R>>,
-    ) -> Result<(), UserError> {
+    fn on_timer(&mut self, timer: Timer, _: &mut KeyedContext<'_, K, O, Either<L, R>>) -> Result<(), UserError> {
         if timer.domain == TimeDomain::Event {
             // Those of the first stream whose last partner would be at the timer or before, and so for the second.
             forget(&self.left, self.bounds.of_right(timer.time).0);

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::assigner::WindowAssigner;
 use super::fold::{Aggregating, Counting, Everything, Fold, Folding, Merge, Reducing};
 use super::late::{CountLate, LatePolicy, SideLate};
-use super::operator::{Rules, WindowOperator};
+use super::operator::WindowOperator;
 use super::panes::{Fixed, Panes, Sessions};
+use super::rules::Rules;
 use super::trigger::Trigger;
 use super::triggers::WhenComplete;
 use super::window::{Window, WindowResult};
@@ -140,9 +141,7 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
             },
             move |setup| {
                 if merges {
-                    setup.refuse(
-                        "sessions cannot be folded: two that become one need a way to merge; use `aggregate`",
-                    );
+                    setup.refuse("sessions cannot be folded: two that become one need a way to merge; use `aggregate`");
                 }
             },
         )

@@ -39,8 +39,7 @@ fn a_window_fires_again_for_each_record_within_the_lateness_and_then_no_more() {
             let (counts, late) = windows.allowed_lateness(millis(15)).late_side_output().count();
             with_late(counts.uid("counts").map(row), late)
         });
-        let expected =
-            [(1, 0, 10, 2), (1, 0, 10, 3), (1, 8, 8, 0), (1, 10, 20, 1), (1, 30, 40, 1)];
+        let expected = [(1, 0, 10, 2), (1, 0, 10, 3), (1, 8, 8, 0), (1, 10, 20, 1), (1, 30, 40, 1)];
         assert_eq!(results, expected, "{course:?}");
     }
 }
@@ -125,8 +124,7 @@ fn a_session_that_late_records_lengthen_fires_at_its_new_end() {
             let (counts, late) = windows.allowed_lateness(millis(20)).late_side_output().count();
             with_late(counts.uid("counts").map(row), late)
         });
-        let expected =
-            [(1, 0, 10, 1), (1, 0, 18, 2), (1, 9, 9, 0), (2, 12, 22, 1), (2, 40, 50, 1)];
+        let expected = [(1, 0, 10, 1), (1, 0, 18, 2), (1, 9, 9, 0), (2, 12, 22, 1), (2, 40, 50, 1)];
         assert_eq!(results, expected, "{course:?}");
     }
 }

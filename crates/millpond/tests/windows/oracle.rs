@@ -26,7 +26,7 @@ pub(crate) fn sliding(events: &[Event], size: i64, slide: i64, offset: i64) -> W
 pub(crate) fn sessions(events: &[Event], gap: i64) -> Windows<'_> {
     let mut sorted: Vec<&Event> = events.iter().collect();
     sorted.sort_by_key(|event| (event.key, event.at));
-    let mut windows: Vec<((u8, i64, i64), Vec<&Event>)> = Vec::new();
+    let mut windows: Vec<((u8, i64, i64), Vec<_>)> = Vec::new();
     for event in sorted {
         match windows.last_mut() {
             Some(((key, _, end), records)) if *key == event.key && event.at < *end => {
