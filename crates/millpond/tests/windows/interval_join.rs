@@ -78,3 +78,29 @@ fn late_records_go_to_the_side_and_pairs_have_the_later_time() {
         assert_eq!(results, [(0, -1, 13), (0, 11, -1), (12, 10, 12), (22, 20, 22)], "{course:?}");
     }
 }
+
+/// The records of one stream wait for those of the other, with odd and even values in turn as the waiting ones.
+#[test]
+fn a_record_is_kept_until_its_last_partner_may_have_come() {
+    for (waits, comes, lower, upper) in [(1, 0, -30, 0), (0, 1, 0, 30)] {
+        let steps = vec![
+            Step::Give(event(1, -10, waits)), // Its last partner may come at 20.
+            Step::Give(event(1, 20, waits)),
+            Step::Give(event(2, 22, waits)),
+            Step::Give(event(2, 22, comes)),
+            Step::Give(event(2, 23, waits)),
+            Step::Await(1), // The watermark is 22, and what waited for 20 is gone.
+            Step::Give(event(1, 25, comes)),
+            Step::Give(event(1, 50, comes)),
+            Step::Give(event(1, 51, comes)),
+        ];
+        let results = Run::steps(steps).results(Course::Whole(2), move |events| {
+            let (even, odd) = halves(events);
+            let joined = even.key_by(|event| event.key).interval_join(odd.key_by(|event| event.key));
+            let pairs = joined.between(offset(lower), offset(upper)).process(pair).uid("pairs");
+            let windows = pairs.key_by(|(key, ..)| *key).window(Tumbling::of(millis(1)));
+            windows.count().uid("windows").map(|result| (result.key, result.window.start.as_millis(), result.value))
+        });
+        assert_eq!(results, [(1, 25, 1), (1, 50, 1), (2, 22, 1)], "{lower} to {upper}");
+    }
+}
