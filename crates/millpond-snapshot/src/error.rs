@@ -22,7 +22,9 @@ pub enum Error {
     Conflict(String),
 
     /// Bytes that were read are not what was written: restore an older snapshot.
-    #[error("{file}: {field}: {problem}")]
+    #[error(
+        "{file} is not as it was written: {field}: {problem}; `millpond snapshots verify` says which snapshots are whole"
+    )]
     Corrupt {
         /// The object, relative to the store.
         file: String,

@@ -16,6 +16,22 @@
 //! | [`log`] | a job's history | manifest |
 //! | [`repository`] | addresses, retention and cleaning, over all of the above | log |
 //!
+//! Reading a state of a snapshot, without an engine:
+//!
+//! ```no_run
+//! use millpond_snapshot::{Store, hash::HashRange, repository::resolve, store::OpenMode};
+//!
+//! # async fn example() -> millpond_snapshot::Result<()> {
+//! let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+//! let snapshot = resolve(&store, "flights@latest").await?;
+//! let mut rows = snapshot.read(&"sum".parse()?, &"total".parse()?, HashRange::FULL)?;
+//! while let Some(batch) = rows.next().await? {
+//!     println!("{} rows of {} columns", batch.num_rows(), batch.num_columns());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The format is specified byte by byte in `docs/format/`.
 
 pub mod chunk;

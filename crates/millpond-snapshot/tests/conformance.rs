@@ -79,7 +79,7 @@ async fn objects(store: &Store) {
         .into_iter()
         .map(|o| o.path)
         .collect();
-    assert_eq!(listed, [path.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&path));
     assert_eq!(
         store.list_directories(&layout::jobs()).await.unwrap(),
         ["a"]
@@ -158,11 +158,27 @@ async fn snapshots(store: &Store, address: &str) {
         .unwrap();
     assert_eq!((beside.objects, beside.present), (0, 1));
     remove(&store, &found.entry.id(), false).await.unwrap();
-    let none = CollectOptions {
+    let stray = store
+        .put_chunk(encode(ChunkKind::Base, &[("stray", Some(1))]))
+        .await
+        .unwrap();
+    let now = CollectOptions {
         grace: std::time::Duration::ZERO,
         dry_run: false,
     };
-    assert_eq!(collect(&store, none).await.unwrap().deleted, []);
+    let deleted = collect(&store, now).await.unwrap().deleted;
+    assert_eq!(
+        deleted
+            .into_iter()
+            .map(|object| object.path)
+            .collect::<Vec<_>>(),
+        [stray.path()]
+    );
+    assert_eq!(store.info(&stray.path()).await.unwrap(), None);
+    store
+        .delete_all(vec![stray.path(), Path::from("chunks/00/nothing")])
+        .await
+        .unwrap();
     let copied = resolve(&store, &beside.id.to_string()).await.unwrap();
     assert_eq!(verify(&[copied], |_, _| {}).await.unwrap().problems, []);
 }

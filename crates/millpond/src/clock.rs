@@ -15,9 +15,7 @@ impl Clock {
     pub fn now(&self) -> EventTime {
         match &self.0 {
             Some(hands) => EventTime::from_millis(hands.load(Ordering::Relaxed)),
-            None => EventTime::from_millis(
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
-            ),
+            None => EventTime::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)),
         }
     }
 }

@@ -33,7 +33,8 @@ impl Error {
         self.kind
     }
 
-    fn new(kind: ErrorKind, message: impl ToString) -> Self {
+    /// An error of a job's own: what a definition gives back when its options or its input are wrong.
+    pub fn new(kind: ErrorKind, message: impl ToString) -> Self {
         Error { kind, message: message.to_string() }
     }
     pub(crate) fn input(message: impl ToString) -> Self {

@@ -57,6 +57,11 @@ pub fn check_columns(
         return Err(("columns".into(), problem));
     }
     for field in schema.fields() {
+        if let Some(unknown) = without_parquet_type(field.data_type()) {
+            let problem =
+                format!("Parquet has no {unknown}; say an enum as a struct of optional fields");
+            return Err((format!("column {}", field.name()), problem));
+        }
         let (expected, nullable) = match field.name().as_str() {
             HASH => (Some(DataType::UInt64), false),
             TIMESTAMP => (Some(DataType::Int64), false),
@@ -77,6 +82,24 @@ pub fn check_columns(
         }
     }
     Ok(())
+}
+
+/// A type, or a part of one, that cannot stand in a Parquet file.
+fn without_parquet_type(data_type: &DataType) -> Option<&DataType> {
+    use DataType as T;
+    match data_type {
+        T::Union(..) | T::RunEndEncoded(..) | T::ListView(_) | T::LargeListView(_) => {
+            Some(data_type)
+        }
+        T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) | T::Map(item, _) => {
+            without_parquet_type(item.data_type())
+        }
+        T::Struct(fields) => fields
+            .iter()
+            .find_map(|field| without_parquet_type(field.data_type())),
+        T::Dictionary(_, value) => without_parquet_type(value),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

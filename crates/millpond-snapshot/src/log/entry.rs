@@ -190,6 +190,29 @@ impl Entry {
     }
 }
 
+impl SnapshotRecord {
+    /// The same snapshot under a number of its own, for somebody who asked for the newest there is: a
+    /// checkpoint that becomes a savepoint, without a barrier and without a chunk being written. `from` is
+    /// where this record stands.
+    pub fn promoted(
+        &self,
+        from: SnapshotId,
+        request_id: Option<String>,
+        requested_by: Option<String>,
+        reason: String,
+    ) -> SnapshotRecord {
+        SnapshotRecord {
+            request_id,
+            requested_by,
+            reason,
+            duration_ms: 0,
+            parent: Some(from),
+            bytes_new: 0,
+            ..self.clone()
+        }
+    }
+}
+
 impl EntryBody {
     /// What happened, in a word.
     pub fn kind(&self) -> &'static str {

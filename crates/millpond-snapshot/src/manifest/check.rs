@@ -29,8 +29,14 @@ impl Manifest {
 
 fn check_state(state: &StateSnapshot) -> Result<(), String> {
     let kind = state.kind;
+    // A broadcast state is a map of its own: it may say what its keys are.
+    let keyed = if kind == StateKind::Broadcast {
+        state.key_schema.is_some()
+    } else {
+        kind.is_keyed()
+    };
     let has = [
-        ("key_schema", state.key_schema.is_some(), kind.is_keyed()),
+        ("key_schema", state.key_schema.is_some(), keyed),
         (
             "map_key_schema",
             state.map_key_schema.is_some(),

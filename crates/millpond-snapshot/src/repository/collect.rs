@@ -84,11 +84,16 @@ pub async fn collect(store: &Store, options: CollectOptions) -> Result<Collected
             collected.held_by = held_by.clone();
             continue;
         }
-        if !options.dry_run {
-            store.delete(&object.path).await?;
-        }
         collected.bytes += object.bytes;
         collected.deleted.push(object);
+    }
+    if !options.dry_run {
+        let paths = collected
+            .deleted
+            .iter()
+            .map(|object| object.path.clone())
+            .collect();
+        store.delete_all(paths).await?;
     }
     Ok(collected)
 }

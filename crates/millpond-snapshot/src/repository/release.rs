@@ -30,21 +30,31 @@ pub async fn release(
     removed: &[Entry],
     remaining: &[Entry],
 ) -> Result<Released> {
-    let mut released = Released::default();
-    for entry in removed {
-        store.delete(&layout::entry(job, entry.sequence)).await?;
-        released.entries += 1;
-    }
+    let mut released = Released {
+        entries: removed.len(),
+        objects: 0,
+    };
+    store
+        .delete_all(
+            removed
+                .iter()
+                .map(|entry| layout::entry(job, entry.sequence))
+                .collect(),
+        )
+        .await?;
     // In this order: whoever begins from one of these snapshots records the fork before reading it,
     // so either the fork is seen here or the snapshot was already gone there.
     if !store.list(&layout::forks(job)).await?.is_empty() {
         return Ok(released);
     }
     let named = objects(remaining, None);
-    for (hash, kind) in objects(removed, Some(job)).difference(&named) {
-        store.delete(&layout::object(*hash, *kind)).await?;
-        released.objects += 1;
-    }
+    let unnamed = objects(removed, Some(job));
+    let unnamed: Vec<_> = unnamed
+        .difference(&named)
+        .map(|(hash, kind)| layout::object(*hash, *kind))
+        .collect();
+    released.objects = unnamed.len();
+    store.delete_all(unnamed).await?;
     Ok(released)
 }
 

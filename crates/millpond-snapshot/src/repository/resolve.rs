@@ -1,8 +1,11 @@
 //! From an address to a snapshot.
 
 use super::{SnapshotAddress, export, marks};
-use crate::ids::JobName;
+use crate::hash::HashRange;
+use crate::ids::{JobName, OperatorUid, StateName};
 use crate::log::{Entry, JobLog, SnapshotId, SnapshotRecord};
+use crate::manifest::StateSnapshot;
+use crate::state::{StateReader, Tombstones};
 use crate::store::{Store, layout};
 use crate::{Error, Result};
 
@@ -22,6 +25,52 @@ impl Resolved {
             .snapshot()
             .ok_or_else(|| not_a_snapshot(&self.entry))
     }
+
+    /// The state of an operator; the error lists those that there are.
+    pub fn state(&self, uid: &OperatorUid, name: &StateName) -> Result<&StateSnapshot> {
+        let manifest = &self.record()?.manifest;
+        let found = manifest
+            .operator(uid)
+            .and_then(|operator| operator.state(name));
+        found.ok_or_else(|| {
+            let names = manifest
+                .states()
+                .map(|(operator, state)| format!("{}/{}", operator.uid, state.name));
+            let names: Vec<_> = names.collect();
+            Error::NotFound(format!(
+                "{} has no state {uid}/{name}; it has {}",
+                self.entry.id(),
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// The rows of keyed state whose hash lies in `range`, as a stream of Arrow batches in bounded memory.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such state, [`Error::InvalidInput`] if it belongs to the operator
+    /// and not to keys: its rows stand in the manifest.
+    pub fn read(
+        &self,
+        uid: &OperatorUid,
+        name: &StateName,
+        range: HashRange,
+    ) -> Result<StateReader> {
+        let state = self.state(uid, name)?;
+        if !state.kind.is_keyed() {
+            return Err(Error::InvalidInput(format!(
+                "{uid}/{name} is {} state, whose rows stand in the manifest and not in chunks",
+                state.kind
+            )));
+        }
+        Ok(StateReader::new(
+            &self.store,
+            state.kind,
+            &state.chunks,
+            range,
+            Tombstones::Drop,
+        ))
+    }
 }
 
 /// Finds the snapshot at an address.
@@ -34,8 +83,9 @@ pub async fn resolve(store: &Store, address: &str) -> Result<Resolved> {
     let (job, sequence) = match &address {
         SnapshotAddress::Entry(SnapshotId { job, sequence }) => (job, *sequence),
         SnapshotAddress::Latest(job) => {
-            let newest = JobLog::open(store, job).newest_snapshot().await?;
-            let entry = newest.ok_or(missing(store, job, &address).await?)?;
+            let Some(entry) = JobLog::open(store, job).newest_snapshot().await? else {
+                return Err(missing(store, job, &address).await?);
+            };
             return Ok(Resolved {
                 store: store.clone(),
                 entry,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
@@ -144,7 +144,11 @@ impl Store {
         match self.objects.head(path).await {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failed("look at", path, error)),
-            Ok(meta) => Ok(Some(info(meta))),
+            // A store below a prefix may call the object by its whole path.
+            Ok(meta) => Ok(Some(ObjectInfo {
+                path: path.clone(),
+                ..info(meta)
+            })),
         }
     }
 
@@ -176,6 +180,19 @@ impl Store {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed("delete", path, error)),
         }
+    }
+
+    /// Deletes objects, many at a time where the store can; those that are not there are no error.
+    pub async fn delete_all(&self, paths: Vec<Path>) -> Result<()> {
+        let paths = stream::iter(paths.into_iter().map(Ok)).boxed();
+        let mut deleted = self.objects.delete_stream(paths);
+        while let Some(outcome) = deleted.next().await {
+            match outcome {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(self.failed("delete", &Path::default(), error)),
+            }
+        }
+        Ok(())
     }
 
     fn failed(&self, action: &'static str, path: &Path, error: object_store::Error) -> Error {

@@ -24,13 +24,8 @@ pub(crate) fn running(name: &str) -> JobView {
         aligned: true,
         sink: false,
     };
-    let totals = Draft {
-        uid: Some("totals".into()),
-        name: None,
-        kind: "process",
-        inputs: vec![0],
-        ..draft.clone()
-    };
+    let totals =
+        Draft { uid: Some("totals".into()), name: None, kind: "process", inputs: vec![0], ..draft.clone() };
     JobView {
         id: ID.into(),
         name: name.into(),
@@ -53,9 +48,7 @@ pub(crate) fn running(name: &str) -> JobView {
 
 /// A checkpoint of `epoch`, published as an entry of the log of `flights`.
 pub(crate) fn completed(epoch: u64, sequence: u64) -> SnapshotView {
-    let id = format!("flights@{sequence}")
-        .parse()
-        .expect("the id is valid");
+    let id = format!("flights@{sequence}").parse().expect("the id is valid");
     SnapshotView {
         epoch,
         savepoint: false,
@@ -71,9 +64,5 @@ pub(crate) fn completed(epoch: u64, sequence: u64) -> SnapshotView {
 
 /// A checkpoint that came to nothing.
 pub(crate) fn failed(epoch: u64) -> SnapshotView {
-    SnapshotView {
-        outcome: Outcome::Failed("the disk is full".into()),
-        acknowledged: 1,
-        ..completed(epoch, 1)
-    }
+    SnapshotView { outcome: Outcome::Failed("the disk is full".into()), acknowledged: 1, ..completed(epoch, 1) }
 }

@@ -85,7 +85,11 @@ pub(crate) trait Operator: 'static {
     const OWN_WATERMARK: bool = false;
 
     /// A batch of the first input, of the current epoch.
-    fn left(&mut self, batch: &mut Vec<Self::Left>, out: &mut Outputs<Self::Out, Self::Side>) -> Result<(), Failure>;
+    fn left(
+        &mut self,
+        batch: &mut Vec<Self::Left>,
+        out: &mut Outputs<Self::Out, Self::Side>,
+    ) -> Result<(), Failure>;
 
     /// A batch of the second input, of the current epoch.
     fn right(
@@ -137,7 +141,8 @@ pub(crate) struct Input<'s, D, P> {
 }
 
 /// The streams that leave an aligned operator: main and side.
-pub(crate) type Streams<'s, L> = (StreamVec<'s, Time, <L as Operator>::Out>, StreamVec<'s, Time, <L as Operator>::Side>);
+pub(crate) type Streams<'s, L> =
+    (StreamVec<'s, Time, <L as Operator>::Out>, StreamVec<'s, Time, <L as Operator>::Side>);
 
 /// Builds an aligned operator with one input. `make` gets what wakes the operator from outside.
 pub(crate) fn aligned<'s, L, P>(

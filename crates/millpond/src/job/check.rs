@@ -44,7 +44,8 @@ pub(crate) fn render(address: &str, plan: &RestorePlan, json: bool) -> String {
             Fit::WithFlags => "fits-with-flags",
             Fit::Not => "does-not-fit",
         };
-        let all = serde_json::json!({ "snapshot": address, "fit": fit, "states": states, "reason": plan.refusal() });
+        let all =
+            serde_json::json!({ "snapshot": address, "fit": fit, "states": states, "reason": plan.refusal() });
         return format!("{all:#}");
     }
     let mut table = Table::new();

@@ -53,10 +53,6 @@ impl Job {
         Job { name: name.into(), definition: Arc::new(define) }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Its operators and their states.
     pub(crate) fn plan(&self, parallelism: usize) -> Result<super::plan::Plan, Error> {
         definition::plan(&self.definition, parallelism)
@@ -148,7 +144,8 @@ impl RunningJob {
     /// As [`Job::run`].
     pub fn wait(mut self) -> Result<RunReport, Error> {
         let outcome = self.runtime.block_on(&mut self.run);
-        let (end, snapshot) = outcome.map_err(|error| Error::failed(format!("the coordinator broke: {error}")))??;
+        let (end, snapshot) =
+            outcome.map_err(|error| Error::failed(format!("the coordinator broke: {error}")))??;
         Ok(RunReport { end, snapshot: snapshot.map(|id| id.to_string()) })
     }
 
@@ -243,7 +240,8 @@ impl RunningJob {
         let Some(mut view) = self.view.clone() else { return Err(Error::input("ask process 0")) };
         self.runtime.block_on(async {
             loop {
-                let outcome = view.borrow_and_update().requests.get(request).map(|request| request.outcome.clone());
+                let outcome =
+                    view.borrow_and_update().requests.get(request).map(|request| request.outcome.clone());
                 match outcome {
                     Some(Outcome::Completed(id)) => return Ok(id.to_string()),
                     Some(Outcome::Failed(reason)) => return Err(Error::failed(reason)),

@@ -69,7 +69,8 @@ impl Plan {
                 Some(uid) => (uid, true),
                 None => (derive(draft.kind, &draft.inputs, &operators, &mut derived), false),
             };
-            let uid = OperatorUid::new(&text).map_err(|error| Error::job(format!("operator uid '{text}': {error}")))?;
+            let uid =
+                OperatorUid::new(&text).map_err(|error| Error::job(format!("operator uid '{text}': {error}")))?;
             let mut names = HashSet::new();
             if let Some(twice) = draft.states.iter().find(|state| !names.insert(&state.name)) {
                 return Err(Error::job(format!(

@@ -10,7 +10,7 @@ use clap::Args;
 use super::cli::{self, CheckOptions, Command};
 use super::job::{DEFAULT_STORE, Job, RunReport, RunningJob};
 use super::options::RunOptions;
-use super::restore_plan::{Fit, RestorePlan};
+use super::restore_plan::{Fit, RestorePlan, derived_uids};
 use super::{check, progress};
 use crate::control::server;
 use crate::error::Error;
@@ -129,7 +129,9 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
             RunEnd::Interrupted => {
                 say(&match from {
                     Some(at) => format!("{name}: interrupted; run the same command again to continue from {at}"),
-                    None => format!("{name}: interrupted before its first snapshot; run the same command again to continue"),
+                    None => format!(
+                        "{name}: interrupted before its first snapshot; run the same command again to continue"
+                    ),
                 });
                 ExitCode::from(INTERRUPTED)
             }
@@ -151,6 +153,10 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
 
     fn check(&self, options: CheckOptions, own: O) -> Result<ExitCode, Error> {
         let plan = self.job(Arc::new(own)).plan(1)?;
+        let derived = derived_uids(&plan);
+        if options.strict_uids && !derived.is_empty() {
+            return Err(Error::job(format!("--strict-uids:\n  {}", derived.join("\n  "))));
+        }
         let store = options.store.as_deref().unwrap_or(DEFAULT_STORE);
         let (address, restore_plan) = check::against(&plan, store, &options)?;
         print(&check::render(&address, &restore_plan, options.json));
@@ -204,7 +210,8 @@ fn attend(
 fn announce(name: &str, running: &RunningJob) {
     let Some(view) = &running.view else { return };
     let view = view.borrow();
-    let workers = if view.parallelism == 1 { "1 worker".to_owned() } else { format!("{} workers", view.parallelism) };
+    let workers =
+        if view.parallelism == 1 { "1 worker".to_owned() } else { format!("{} workers", view.parallelism) };
     let from = match &view.restored_from {
         Some(id) => format!("from snapshot {id}"),
         None => "from the beginning".to_owned(),

@@ -67,20 +67,13 @@ impl Rate {
 fn line(view: &JobView, rate: Option<f64>, now: Timestamp) -> String {
     let mut parts = vec![format!("{} {}", view.name, status(view.status))];
     parts.push(match rate {
-        Some(rate) => format!(
-            "{} records, {}/s",
-            HumanCount(view.records_read),
-            HumanCount(rate as u64)
-        ),
+        Some(rate) => format!("{} records, {}/s", HumanCount(view.records_read), HumanCount(rate as u64)),
         None => format!("{} records", HumanCount(view.records_read)),
     });
-    let newest = view
-        .snapshots
-        .iter()
-        .find_map(|snapshot| match &snapshot.outcome {
-            Outcome::Completed(id) => Some((snapshot, id)),
-            _ => None,
-        });
+    let newest = view.snapshots.iter().find_map(|snapshot| match &snapshot.outcome {
+        Outcome::Completed(id) => Some((snapshot, id)),
+        _ => None,
+    });
     if let Some((snapshot, id)) = newest {
         let age = now.duration_since(snapshot.triggered).as_secs().max(0);
         parts.push(format!(
@@ -136,10 +129,7 @@ mod tests {
 
     #[test]
     fn the_line_of_a_new_run_is_short() {
-        assert_eq!(
-            line(&fixture::running("a"), None, Timestamp::UNIX_EPOCH),
-            "a is running · 0 records"
-        );
+        assert_eq!(line(&fixture::running("a"), None, Timestamp::UNIX_EPOCH), "a is running · 0 records");
     }
 
     #[test]

@@ -84,7 +84,10 @@ impl RestorePlan {
             let old_uid = uid_in_snapshot(operator);
             let renamed = old_uid != operator.uid.as_str();
             // What was mapped to another operator is not to be had under its own name any more.
-            let found = manifest.operators.iter().position(|o| o.uid.as_str() == old_uid && (renamed || !is_mapped(&old_uid)));
+            let found = manifest
+                .operators
+                .iter()
+                .position(|o| o.uid.as_str() == old_uid && (renamed || !is_mapped(&old_uid)));
             operators.push(found);
             let snapshot = found.map(|place| &manifest.operators[place]);
             for declared in operator.states.iter() {
@@ -166,7 +169,9 @@ impl RestorePlan {
                 "give the operator its old uid, say --map OLD=NEW if it has a new one, or leave the state behind with \
                  --drop UID[/STATE] or, all of it, with --allow-non-restored-state"
             }
-            Fit::Not => "start from another snapshot, change the program back, or leave the state behind with --drop UID/STATE",
+            Fit::Not => {
+                "start from another snapshot, change the program back, or leave the state behind with --drop UID/STATE"
+            }
         };
         Some(format!("the snapshot does not fit this program:\n  {}\n{advice}", lines.join("\n  ")))
     }
@@ -176,7 +181,8 @@ impl RestorePlan {
 /// without loss.
 fn left_over(snapshot: &OperatorSnapshot, taker: Option<&OperatorPlan>, flags: &RestoreFlags) -> Vec<StatePlan> {
     let uid = snapshot.uid.to_string();
-    let taken = |state: &StateSnapshot| taker.is_some_and(|t| t.states.iter().any(|declared| declared.name == state.name));
+    let taken =
+        |state: &StateSnapshot| taker.is_some_and(|t| t.states.iter().any(|declared| declared.name == state.name));
     let gone = snapshot.states.iter().filter(|state| !taken(state) && rows(state) > 0);
     gone.map(|state| StatePlan {
         uid: uid.clone(),
@@ -271,7 +277,8 @@ fn check_flags(plan: &Plan, manifest: &Manifest, flags: &RestoreFlags) -> Result
     }
     for (uid, state) in &flags.drop {
         let operator = manifest.operators.iter().find(|o| o.uid.as_str() == uid);
-        let known = operator.is_some_and(|o| state.as_ref().is_none_or(|s| o.states.iter().any(|x| x.name.as_str() == s)));
+        let known =
+            operator.is_some_and(|o| state.as_ref().is_none_or(|s| o.states.iter().any(|x| x.name.as_str() == s)));
         if !known {
             let what = state.as_ref().map_or_else(|| uid.clone(), |state| format!("{uid}/{state}"));
             return Err(Error::input(format!(

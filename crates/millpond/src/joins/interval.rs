@@ -84,10 +84,9 @@ impl<'s, K: Key, L: Data, R: Data, P: LatePolicy> BoundedIntervalJoin<'s, K, L, 
         function: impl Fn(&L, &R) -> Result<O, UserError> + 'static,
     ) -> P::Streams<'s, O, Either<L, R>> {
         let BoundedIntervalJoin { streams, bounds, .. } = self;
-        let (main, side) = streams
-            .left
-            .connect(streams.right)
-            .process_as("interval_join", |setup| IntervalOperator::new(setup, bounds, P::TO_SIDE, Box::new(function)));
+        let (main, side) = streams.left.connect(streams.right).process_as("interval_join", |setup| {
+            IntervalOperator::new(setup, bounds, P::TO_SIDE, Box::new(function))
+        });
         P::streams(main, side)
     }
 }

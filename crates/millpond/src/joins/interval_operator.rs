@@ -62,7 +62,12 @@ pub(super) struct IntervalOperator<L, R, O> {
 }
 
 impl<L: Data, R: Data, O: Data> IntervalOperator<L, R, O> {
-    pub(super) fn new(setup: &mut KeyedSetup, bounds: Bounds, late_to_side: bool, function: Function<L, R, O>) -> Self {
+    pub(super) fn new(
+        setup: &mut KeyedSetup,
+        bounds: Bounds,
+        late_to_side: bool,
+        function: Function<L, R, O>,
+    ) -> Self {
         if bounds.lower > bounds.upper {
             setup.refuse("the bounds of an interval join leave nothing between them: the lower one comes first");
         }

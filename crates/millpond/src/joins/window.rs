@@ -219,11 +219,19 @@ where
     type Out = WindowResult<K, O>;
     type Side = Either<L, R>;
 
-    fn left(&mut self, record: &L, context: &mut KeyedContext<'_, K, Self::Out, Self::Side>) -> Result<(), UserError> {
+    fn left(
+        &mut self,
+        record: &L,
+        context: &mut KeyedContext<'_, K, Self::Out, Self::Side>,
+    ) -> Result<(), UserError> {
         self.0.record(&Either::Left(record.clone()), context)
     }
 
-    fn right(&mut self, record: &R, context: &mut KeyedContext<'_, K, Self::Out, Self::Side>) -> Result<(), UserError> {
+    fn right(
+        &mut self,
+        record: &R,
+        context: &mut KeyedContext<'_, K, Self::Out, Self::Side>,
+    ) -> Result<(), UserError> {
         self.0.record(&Either::Right(record.clone()), context)
     }
 

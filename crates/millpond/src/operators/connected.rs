@@ -16,9 +16,17 @@ pub trait CoProcess<K: Key, L: Data, R: Data>: 'static {
     /// Records of the side output; `()` if there is none.
     type Side: Data;
     /// Takes a record of the first stream in.
-    fn left(&mut self, value: &L, context: &mut KeyedContext<'_, K, Self::Out, Self::Side>) -> Result<(), UserError>;
+    fn left(
+        &mut self,
+        value: &L,
+        context: &mut KeyedContext<'_, K, Self::Out, Self::Side>,
+    ) -> Result<(), UserError>;
     /// Takes a record of the second stream in.
-    fn right(&mut self, value: &R, context: &mut KeyedContext<'_, K, Self::Out, Self::Side>) -> Result<(), UserError>;
+    fn right(
+        &mut self,
+        value: &R,
+        context: &mut KeyedContext<'_, K, Self::Out, Self::Side>,
+    ) -> Result<(), UserError>;
     /// A timer of the key fires.
     fn on_timer(
         &mut self,

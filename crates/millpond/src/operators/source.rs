@@ -123,6 +123,19 @@ pub(crate) struct SplitState<P> {
     greatest: EventTime,
 }
 
+/// A split that waits for its turn, and how far its event time has come.
+struct Pending<P> {
+    state: SplitState<P>,
+    watermark: EventTime,
+}
+
+impl<P> From<SplitState<P>> for Pending<P> {
+    /// One that has not been opened: nothing is known of what is in it.
+    fn from(state: SplitState<P>) -> Self {
+        Pending { state, watermark: EventTime::MIN }
+    }
+}
+
 /// A split that is being read.
 struct Open<S: Source> {
     reader: S::Reader,
@@ -136,6 +149,11 @@ impl<S: Source> Open<S> {
     fn watermark(&self) -> EventTime {
         self.generator.as_ref().map_or(EventTime::MIN, |generator| generator.watermark())
     }
+
+    fn park(self) -> Pending<S::Split> {
+        let watermark = self.watermark();
+        Pending { state: SplitState { split: self.reader.split(), greatest: self.greatest }, watermark }
+    }
 }
 
 /// Reads splits.
@@ -148,7 +166,7 @@ pub(crate) struct Reader<S: Source> {
     splits: OperatorListState<SplitState<S::Split>>,
     notices: Notices,
     limiter: Option<Arc<RateLimiter>>,
-    pending: VecDeque<SplitState<S::Split>>,
+    pending: VecDeque<Pending<S::Split>>,
     open: VecDeque<Open<S>>,
     buffer: Vec<(S::Item, Option<EventTime>)>,
     epoch: u64,
@@ -178,7 +196,7 @@ impl<S: Source> Reader<S> {
             strategy,
             found,
             found_state,
-            pending: splits.get().into(),
+            pending: splits.get().into_iter().map(Pending::from).collect(),
             splits,
             notices,
             limiter,
@@ -205,7 +223,9 @@ impl<S: Source> Reader<S> {
                 Notice::StopAfter(epoch) => self.stop_after = Some(epoch),
                 Notice::Resume => self.stop_after = None,
                 Notice::Drain => self.draining = true,
-                Notice::AdvanceIdle(watermark) if self.status.idle => self.watermark = self.watermark.max(watermark),
+                Notice::AdvanceIdle(watermark) if self.status.idle => {
+                    self.watermark = self.watermark.max(watermark)
+                }
                 Notice::AdvanceIdle(_) | Notice::Completed(_) => {}
             }
         }
@@ -213,7 +233,8 @@ impl<S: Source> Reader<S> {
 
     fn open_pending(&mut self) -> Result<(), Failure> {
         while self.open.len() < OPEN_SPLITS {
-            let Some(SplitState { split, greatest }) = self.pending.pop_front() else { return Ok(()) };
+            let Some(Pending { state, .. }) = self.pending.pop_front() else { return Ok(()) };
+            let SplitState { split, greatest } = state;
             let mut generator = self.strategy.generator.as_ref().map(|make| make());
             if let (Some(generator), true) = (&mut generator, greatest != EventTime::MIN) {
                 generator.observe(greatest);
@@ -246,10 +267,11 @@ impl<S: Source> Reader<S> {
             self.emit(&mut split, out);
             more |= status == ReadStatus::More;
             split.waiting = status == ReadStatus::Waiting;
-            if status != ReadStatus::Finished {
-                self.open.push_back(split);
-            } else {
-                more |= !self.pending.is_empty() || self.open.is_empty();
+            match status {
+                ReadStatus::Finished => more |= !self.pending.is_empty() || self.open.is_empty(),
+                // It makes room: others may have something.
+                ReadStatus::Waiting if !self.pending.is_empty() => self.pending.push_back(split.park()),
+                ReadStatus::More | ReadStatus::Waiting => self.open.push_back(split),
             }
         }
         if let Some(limiter) = &self.limiter {
@@ -283,9 +305,10 @@ impl<S: Source> Reader<S> {
     /// The least watermark of the splits that are not idle; one that waits to be opened holds it back too.
     fn measure(&mut self) {
         let idle_after = self.strategy.idle_after;
-        let is_idle = |split: &&Open<S>| split.waiting && idle_after.is_some_and(|d| split.last_record.elapsed() >= d);
-        let busy = self.open.iter().filter(|split| !is_idle(split));
-        let least = if self.pending.is_empty() { busy.map(Open::watermark).min() } else { Some(EventTime::MIN) };
+        let is_idle =
+            |split: &&Open<S>| split.waiting && idle_after.is_some_and(|d| split.last_record.elapsed() >= d);
+        let busy = self.open.iter().filter(|split| !is_idle(split)).map(Open::watermark);
+        let least = busy.chain(self.pending.iter().map(|pending| pending.watermark)).min();
         self.status.idle = least.is_none() && !self.is_finished();
         self.watermark = self.watermark.max(least.unwrap_or(EventTime::MIN));
     }
@@ -311,7 +334,8 @@ impl<S: Source> Operator for Reader<S> {
     const OWN_WATERMARK: bool = true;
 
     fn left(&mut self, batch: &mut Vec<Self::Left>, _: &mut Outputs<Self::Out, ()>) -> Result<(), Failure> {
-        self.pending.extend(batch.drain(..).map(|(_, split)| SplitState { split, greatest: EventTime::MIN }));
+        let new = batch.drain(..).map(|(_, split)| SplitState { split, greatest: EventTime::MIN }.into());
+        self.pending.extend(new);
         Ok(())
     }
 
@@ -345,9 +369,10 @@ impl<S: Source> Operator for Reader<S> {
     fn end_epoch(&mut self, epoch: u64, _: EventTime) -> Result<(), Failure> {
         self.epoch = epoch + 1;
         let open = self.open.iter().map(|open| SplitState { split: open.reader.split(), greatest: open.greatest });
-        self.splits.set(open.chain(self.pending.iter().cloned()).collect());
+        self.splits.set(open.chain(self.pending.iter().map(|pending| pending.state.clone())).collect());
         let mut found = self.found.borrow_mut();
-        let at_end = found.iter().position(|(of, _)| *of == epoch).and_then(|place| found.drain(..=place).next_back());
+        let at_end =
+            found.iter().position(|(of, _)| *of == epoch).and_then(|place| found.drain(..=place).next_back());
         // The finder runs on worker 0; the others have found nothing.
         let first = self.part.context().worker == 0;
         self.found_state.set(at_end.filter(|_| first).map(|(_, known)| known).unwrap_or_default());

@@ -33,7 +33,8 @@ impl Attempt {
             (builders.into_iter().map(AllocatorBuilder::Tcp).collect(), Box::new(guard))
         };
         let config = timely::WorkerConfig::default();
-        let guards = execute_from(builders, others, config, move |worker| worker::run(worker, &team)).map_err(started)?;
+        let guards =
+            execute_from(builders, others, config, move |worker| worker::run(worker, &team)).map_err(started)?;
         Ok(Attempt { guards })
     }
 

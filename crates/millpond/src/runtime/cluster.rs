@@ -59,7 +59,8 @@ impl Hello {
     pub(crate) fn new(cluster: &Cluster, plan: &Plan, workers: usize) -> Self {
         let mut fingerprint = String::new();
         for operator in &plan.operators {
-            let states: Vec<_> = operator.states.iter().map(|state| (&state.name, state.kind, &state.value)).collect();
+            let states: Vec<_> =
+                operator.states.iter().map(|state| (&state.name, state.kind, &state.value)).collect();
             fingerprint.push_str(&format!("{} {} {:?} {states:?};", operator.uid, operator.kind, operator.inputs));
         }
         let fingerprint = millpond_snapshot::ChunkHash::of(fingerprint.as_bytes()).to_string();
@@ -104,7 +105,9 @@ impl Meeting {
         let address = &cluster.hosts[cluster.process];
         let listener = TcpListener::bind(address.as_str())
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .map_err(|error| Error::input(format!("process {} cannot listen at {address}: {error}", cluster.process)))?;
+            .map_err(|error| {
+                Error::input(format!("process {} cannot listen at {address}: {error}", cluster.process))
+            })?;
         Ok(Meeting { listener, cluster: cluster.clone(), hello })
     }
 
@@ -115,12 +118,15 @@ impl Meeting {
         while sockets.iter().skip(1).any(Option::is_none) {
             let mut socket = self.accept(deadline, || {
                 let missing: Vec<_> = sockets.iter().enumerate().skip(1).filter(|(_, s)| s.is_none()).collect();
-                let missing: Vec<_> = missing.iter().map(|(i, _)| format!("{i} ({})", self.cluster.hosts[*i])).collect();
+                let missing: Vec<_> =
+                    missing.iter().map(|(i, _)| format!("{i} ({})", self.cluster.hosts[*i])).collect();
                 format!("processes that have not come: {}", missing.join(", "))
             })?;
             let Ok(hello) = receive::<Hello>(&mut socket) else { continue };
             let wrong = self.hello.mismatch(&hello).or_else(|| match sockets.get(hello.process) {
-                Some(_) if hello.process == 0 => Some("it says that it is process 0, which is this one".to_owned()),
+                Some(_) if hello.process == 0 => {
+                    Some("it says that it is process 0, which is this one".to_owned())
+                }
                 Some(_) => None,
                 None => Some(format!("there is no process {}", hello.process)),
             });
@@ -181,7 +187,10 @@ impl Meeting {
                 Err(error) => return Err(Error::failed(format!("no connection can be accepted: {error}"))),
             }
             if Instant::now() > deadline {
-                return Err(Error::failed(format!("the processes did not meet within {MEETING_TIMEOUT:?}; {}", missing())));
+                return Err(Error::failed(format!(
+                    "the processes did not meet within {MEETING_TIMEOUT:?}; {}",
+                    missing()
+                )));
             }
             std::thread::sleep(RETRY);
         }
@@ -193,13 +202,16 @@ impl Meeting {
             let addresses = host
                 .to_socket_addrs()
                 .map_err(|error| Error::input(format!("--hosts: {host} is not an address HOST:PORT: {error}")))?;
-            let connected = addresses.into_iter().find_map(|address| TcpStream::connect_timeout(&address, PATIENCE).ok());
+            let connected =
+                addresses.into_iter().find_map(|address| TcpStream::connect_timeout(&address, PATIENCE).ok());
             if let Some(socket) = connected {
                 socket.set_nodelay(true).and_then(|()| socket.set_read_timeout(Some(PATIENCE))).map_err(lost)?;
                 return Ok(socket);
             }
             if Instant::now() > deadline {
-                return Err(Error::failed(format!("process {process} at {host} did not come within {MEETING_TIMEOUT:?}")));
+                return Err(Error::failed(format!(
+                    "process {process} at {host} did not come within {MEETING_TIMEOUT:?}"
+                )));
             }
             std::thread::sleep(RETRY);
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use millpond_snapshot::hash::HashRange;
-use millpond_snapshot::{JobName, Sequence, Store};
+use millpond_snapshot::{JobName, Sequence};
 use tokio::runtime::Handle;
 
 use super::failure::Reporter;
@@ -30,7 +30,6 @@ pub(crate) struct WorkerContext {
     pub(crate) workers: usize,
     pub(crate) first_epoch: u64,
     pub(crate) plan: Arc<Plan>,
-    pub(crate) store: Store,
     pub(crate) handle: Handle,
     pub(crate) flow: Arc<Flow>,
     pub(crate) mailbox: Rc<Mailbox>,

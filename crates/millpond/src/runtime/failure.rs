@@ -103,7 +103,9 @@ impl FailureReport {
 
     /// Whether it happened on the same record, for the same reason: then it will again.
     pub(crate) fn is_repeated(&self, before: Option<&FailureReport>) -> bool {
-        let same = |other: &FailureReport| (&other.operator, &other.record, &other.reason) == (&self.operator, &self.record, &self.reason);
+        let same = |other: &FailureReport| {
+            (&other.operator, &other.record, &other.reason) == (&self.operator, &self.record, &self.reason)
+        };
         self.record.is_some() && before.is_some_and(same)
     }
 }

@@ -84,33 +84,18 @@ pub(crate) struct RestartTracker {
 impl RestartTracker {
     /// A run that has not failed yet.
     pub(crate) fn new(strategy: RestartStrategy) -> Self {
-        RestartTracker {
-            strategy,
-            granted: 0,
-            last: None,
-            recent: VecDeque::new(),
-        }
+        RestartTracker { strategy, granted: 0, last: None, recent: VecDeque::new() }
     }
 
     /// Decides on a failure at `now`, and remembers it.
     pub(crate) fn on_failure(&mut self, now: Instant) -> RestartDecision {
         match self.strategy {
             RestartStrategy::None => RestartDecision::GiveUp,
-            RestartStrategy::FixedDelay { attempts, delay } => {
-                self.grant(Some(attempts), now, delay)
-            }
-            RestartStrategy::ExponentialDelay {
-                initial,
-                max,
-                multiplier,
-                reset_after,
-                attempts,
-            } => {
+            RestartStrategy::FixedDelay { attempts, delay } => self.grant(Some(attempts), now, delay),
+            RestartStrategy::ExponentialDelay { initial, max, multiplier, reset_after, attempts } => {
                 // The wait itself is no quiet time: the run was not up.
                 let wait = match self.last {
-                    Some((at, wait))
-                        if now.saturating_duration_since(at) < reset_after.saturating_add(wait) =>
-                    {
+                    Some((at, wait)) if now.saturating_duration_since(at) < reset_after.saturating_add(wait) => {
                         grow(wait, multiplier, max)
                     }
                     _ => {
@@ -120,13 +105,8 @@ impl RestartTracker {
                 };
                 self.grant(attempts, now, wait)
             }
-            RestartStrategy::FailureRate {
-                failures,
-                interval,
-                delay,
-            } => {
-                self.recent
-                    .retain(|at| now.saturating_duration_since(*at) <= interval);
+            RestartStrategy::FailureRate { failures, interval, delay } => {
+                self.recent.retain(|at| now.saturating_duration_since(*at) <= interval);
                 if self.recent.len() >= failures as usize {
                     return RestartDecision::GiveUp;
                 }
@@ -163,21 +143,12 @@ mod tests {
     fn decisions(strategy: RestartStrategy, seconds: &[u64]) -> Vec<RestartDecision> {
         let start = Instant::now();
         let mut tracker = RestartTracker::new(strategy);
-        seconds
-            .iter()
-            .map(|s| tracker.on_failure(start + SECOND * (*s as u32)))
-            .collect()
+        seconds.iter().map(|s| tracker.on_failure(start + SECOND * (*s as u32))).collect()
     }
 
     fn exponential(multiplier: f64, attempts: Option<u32>) -> RestartStrategy {
         let (initial, max, reset_after) = (SECOND, SECOND * 5, SECOND * 100);
-        RestartStrategy::ExponentialDelay {
-            initial,
-            max,
-            multiplier,
-            reset_after,
-            attempts,
-        }
+        RestartStrategy::ExponentialDelay { initial, max, multiplier, reset_after, attempts }
     }
 
     #[test]
@@ -187,18 +158,9 @@ mod tests {
 
     #[test]
     fn fixed_delay_counts_restarts_over_the_whole_run() {
-        let strategy = RestartStrategy::FixedDelay {
-            attempts: 2,
-            delay: SECOND,
-        };
-        assert_eq!(
-            decisions(strategy, &[0, 9, 1_000_000]),
-            [After(SECOND), After(SECOND), GiveUp]
-        );
-        let never = RestartStrategy::FixedDelay {
-            attempts: 0,
-            delay: SECOND,
-        };
+        let strategy = RestartStrategy::FixedDelay { attempts: 2, delay: SECOND };
+        assert_eq!(decisions(strategy, &[0, 9, 1_000_000]), [After(SECOND), After(SECOND), GiveUp]);
+        let never = RestartStrategy::FixedDelay { attempts: 0, delay: SECOND };
         assert_eq!(decisions(never, &[0]), [GiveUp]);
     }
 
@@ -211,14 +173,8 @@ mod tests {
     #[test]
     fn exponential_delay_begins_anew_after_a_quiet_time_that_the_wait_is_no_part_of() {
         // The second wait is 2 s, so quiet begins at 12 s and has lasted 100 s at 112 s.
-        assert_eq!(
-            decisions(exponential(2.0, None), &[0, 10, 111])[2],
-            After(SECOND * 4)
-        );
-        assert_eq!(
-            decisions(exponential(2.0, None), &[0, 10, 112])[2],
-            After(SECOND)
-        );
+        assert_eq!(decisions(exponential(2.0, None), &[0, 10, 111])[2], After(SECOND * 4));
+        assert_eq!(decisions(exponential(2.0, None), &[0, 10, 112])[2], After(SECOND));
     }
 
     #[test]
@@ -230,28 +186,15 @@ mod tests {
     #[test]
     fn a_multiplier_that_makes_no_sense_neither_panics_nor_shrinks_the_wait() {
         for multiplier in [f64::NAN, -3.0, 0.0] {
-            assert_eq!(
-                decisions(exponential(multiplier, None), &[0, 1])[1],
-                After(SECOND)
-            );
+            assert_eq!(decisions(exponential(multiplier, None), &[0, 1])[1], After(SECOND));
         }
-        assert_eq!(
-            decisions(exponential(f64::INFINITY, None), &[0, 1])[1],
-            After(SECOND * 5)
-        );
+        assert_eq!(decisions(exponential(f64::INFINITY, None), &[0, 1])[1], After(SECOND * 5));
     }
 
     #[test]
     fn failure_rate_bears_so_many_failures_within_the_interval() {
-        let strategy = RestartStrategy::FailureRate {
-            failures: 2,
-            interval: SECOND * 10,
-            delay: SECOND,
-        };
-        assert_eq!(
-            decisions(strategy, &[0, 5, 10]),
-            [After(SECOND), After(SECOND), GiveUp]
-        );
+        let strategy = RestartStrategy::FailureRate { failures: 2, interval: SECOND * 10, delay: SECOND };
+        assert_eq!(decisions(strategy, &[0, 5, 10]), [After(SECOND), After(SECOND), GiveUp]);
         assert_eq!(decisions(strategy, &[0, 5, 11, 16]), [After(SECOND); 4]);
     }
 }

@@ -46,10 +46,12 @@ impl Restored {
             for (chunk, parts) in state.chunks.iter().zip(chunk::visible(&state.chunks, range)) {
                 for part in parts {
                     let outcome = handle.block_on(chunk::read_chunk(store, chunk, state.kind, part));
-                    let read = outcome.map_err(Error::from).and_then(|mut batches| {
-                        batches.try_for_each(|batch| states.restore(index, &batch?))
-                    });
-                    read.map_err(|error| Error::snapshot(format!("operator '{}', state '{name}': {error}", snapshot.uid)))?;
+                    let read = outcome
+                        .map_err(Error::from)
+                        .and_then(|mut batches| batches.try_for_each(|batch| states.restore(index, &batch?)));
+                    read.map_err(|error| {
+                        Error::snapshot(format!("operator '{}', state '{name}': {error}", snapshot.uid))
+                    })?;
                 }
             }
         }
@@ -68,21 +70,23 @@ impl Restored {
         let Some((_, snapshot)) = self.states(operator) else { return Ok(()) };
         for registered in states {
             let name = &registered.declaration.name;
-            let Some(rows) = snapshot.states.iter().find(|state| state.name == *name).and_then(|s| s.rows_inline.as_ref())
+            let Some(rows) =
+                snapshot.states.iter().find(|state| state.name == *name).and_then(|s| s.rows_inline.as_ref())
             else {
                 continue;
             };
             let mine: Vec<_> = match registered.declaration.kind {
-                StateKind::OperatorList => {
-                    rows.iter().enumerate().filter(|(row, _)| row % workers == worker).map(|(_, row)| row.clone()).collect()
-                }
+                StateKind::OperatorList => rows
+                    .iter()
+                    .enumerate()
+                    .filter(|(row, _)| row % workers == worker)
+                    .map(|(_, row)| row.clone())
+                    .collect(),
                 _ => rows.clone(),
             };
-            registered
-                .store
-                .borrow_mut()
-                .restore(&mine)
-                .map_err(|error| Error::snapshot(format!("operator '{}', state '{name}': {error}", snapshot.uid)))?;
+            registered.store.borrow_mut().restore(&mine).map_err(|error| {
+                Error::snapshot(format!("operator '{}', state '{name}': {error}", snapshot.uid))
+            })?;
         }
         Ok(())
     }

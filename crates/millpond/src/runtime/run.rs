@@ -127,7 +127,9 @@ impl Launch {
 
     /// The life of a process other than 0: it does what process 0 says.
     pub(crate) async fn follow(self, address: &str, interrupt: &Notify) -> Result<RunEnd, Error> {
-        let Some(meeting) = self.meeting()? else { return Err(Error::job("only a process of a cluster can follow")) };
+        let Some(meeting) = self.meeting()? else {
+            return Err(Error::job("only a process of a cluster can follow"));
+        };
         let meeting = Arc::new(meeting);
         let threads = self.threads();
         let plan = Arc::new(self.plan);
@@ -157,7 +159,6 @@ impl Launch {
                 process: self.options.cluster.as_ref().map_or(0, |cluster| cluster.process),
                 processes: sockets.len(),
                 threads,
-                workers: self.workers,
                 flow: Arc::new(Flow::new(self.workers)),
                 limiters: Arc::default(),
                 to_coordinator,
@@ -301,7 +302,8 @@ impl Session {
                 None => {}
             }
             // What this run has published fits the program, without flags.
-            let own = self.base.as_ref().is_some_and(|entry| entry.run == self.history.run() && entry.job == self.job);
+            let own =
+                self.base.as_ref().is_some_and(|entry| entry.run == self.history.run() && entry.job == self.job);
             let flags = if own { RestoreFlags::default() } else { flags(&self.options) };
             restored = fit(&self.plan, &self.store, self.base.as_ref(), &flags)?.0;
         }
@@ -332,7 +334,6 @@ impl Session {
             process: 0,
             processes,
             threads,
-            workers: self.workers,
             flow: Arc::new(Flow::new(self.workers)),
             limiters: Arc::default(),
             to_coordinator,
@@ -351,8 +352,11 @@ impl Session {
         let workers = self.workers;
         let ears = Ears { from_workers, requests, interrupt, ended: relayed };
         let commander = Arc::clone(&rein);
-        let outcome = Driver::new(self, workers, first_epoch, assembly).drive(ears, || commander.commander()).await;
-        if processes > 1 && let Some(commander) = rein.commander() {
+        let outcome =
+            Driver::new(self, workers, first_epoch, assembly).drive(ears, || commander.commander()).await;
+        if processes > 1
+            && let Some(commander) = rein.commander()
+        {
             let again = matches!(outcome, Ok((AttemptEnd::Failed(_), _)));
             commander.command(None, ToWorker::Abort { again });
             let mut when_done = when_done;
@@ -368,7 +372,11 @@ impl Session {
     }
 
     /// Meets the other processes, if there are any.
-    async fn meet(&mut self, restored: &Restored, first_epoch: u64) -> Result<Vec<Option<std::net::TcpStream>>, Error> {
+    async fn meet(
+        &mut self,
+        restored: &Restored,
+        first_epoch: u64,
+    ) -> Result<Vec<Option<std::net::TcpStream>>, Error> {
         let Some(meeting) = self.meeting.take() else { return Ok(vec![None]) };
         let welcome = Welcome {
             job: self.job.clone(),
@@ -423,7 +431,8 @@ impl Session {
 async fn wait_for_cancel(requests: &mut mpsc::Receiver<Request>) {
     while let Some(request) = requests.recv().await {
         let cancel = request.kind == RequestKind::Cancel;
-        let refusal = crate::control::request::Refusal("the job is waiting to start again after a failure".to_owned());
+        let refusal =
+            crate::control::request::Refusal("the job is waiting to start again after a failure".to_owned());
         let _ = request.reply.send(if cancel { Ok(String::new()) } else { Err(refusal) });
         if cancel {
             return;

@@ -48,9 +48,8 @@ pub(crate) struct Team {
     pub(crate) clock: Clock,
     pub(crate) process: usize,
     pub(crate) processes: usize,
-    /// Workers of this process, and of the whole job.
+    /// Workers of this process.
     pub(crate) threads: usize,
-    pub(crate) workers: usize,
     pub(crate) flow: Arc<Flow>,
     pub(crate) limiters: Arc<Mutex<HashMap<usize, Arc<RateLimiter>>>>,
     pub(crate) to_coordinator: mpsc::UnboundedSender<ToCoordinator>,
@@ -185,7 +184,6 @@ fn build(
         threads: team.threads,
         first_epoch: team.first_epoch,
         plan: Arc::clone(&team.plan),
-        store: team.store.clone(),
         handle: team.handle.clone(),
         flow: Arc::clone(&team.flow),
         mailbox: Rc::clone(mailbox),

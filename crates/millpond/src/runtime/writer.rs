@@ -81,7 +81,8 @@ fn write(part: Part, store: &Store, handle: &Handle) -> ToCoordinator {
     let Part { job, epoch, operator, uid, subtask, range, whole, keyed, operator_states, lost } = part;
     if !whole && lost.load(Ordering::Relaxed) {
         // It was frozen before the loss was known, as a change to a part that no snapshot has.
-        let reason = "an earlier part was lost, so that this one is not enough; the next one will be whole".to_owned();
+        let reason =
+            "an earlier part was lost, so that this one is not enough; the next one will be whole".to_owned();
         return ToCoordinator::Declined { epoch, operator: uid, reason };
     }
     match write_keyed(&job, keyed, range, whole, store, handle) {
@@ -114,7 +115,8 @@ fn write_keyed(
         chunks.extend(encoded);
     }
     let mut references = handle.block_on(store.put_chunks(chunks))?.into_iter();
-    let part = |(name, count)| StatePart { name, chunks: references.by_ref().take(count).collect(), rows: Vec::new() };
+    let part =
+        |(name, count)| StatePart { name, chunks: references.by_ref().take(count).collect(), rows: Vec::new() };
     Ok(names.into_iter().map(part).collect())
 }
 

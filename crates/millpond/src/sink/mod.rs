@@ -3,6 +3,16 @@
 //! A [`Sink`] writes in two phases. At the end of an epoch it *prepares*: what it has written is durable, but nobody
 //! sees it. What it prepared is part of the snapshot. Once the snapshot has been published it *commits*. After a crash
 //! in between, the next run finds in its snapshot what was prepared, and commits it.
+//!
+//! * [`FileSink`]: files, exactly once. [`Stdout`]: standard output, at least once. [`Collect`]: memory, for tests.
+
+mod collect;
+mod files;
+mod stdout;
+
+pub use collect::{Collect, CollectSink, Collected};
+pub use files::{FileSink, PreparedFile};
+pub use stdout::Stdout;
 
 use crate::runtime::failure::UserError;
 use crate::stream::record::Data;

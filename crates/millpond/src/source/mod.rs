@@ -3,14 +3,22 @@
 //! A [`Source`] lists its *splits*: units of input that one subtask reads, each with a position. Splits and positions
 //! are state; after a restore they go to whoever runs now.
 //!
-//! * [`watermark`]: how event time is read off the records.
-//! * [`rate`]: a limit for the whole process.
+//! * `watermark`: how event time is read off the records.
+//! * `rate`: a limit for the whole process; `rate_limit`: what a user asks for.
+//! * [`Files`]: JSON Lines and CSV. [`Generator`]: records that are computed. [`IteratorSource`]: for tests.
 
+mod files;
+mod generator;
+mod iterator;
 pub(crate) mod rate;
+mod rate_limit;
+#[cfg(test)]
+mod tests;
 pub(crate) mod watermark;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+pub use files::{FileSplit, Files, MalformedRecord, Parsed, StrictReader, TolerantFiles, TolerantReader};
+pub use generator::{Generator, GeneratorReader, GeneratorSplit};
+pub use iterator::{IteratorReader, IteratorSource, IteratorSplit};
 
 use crate::runtime::failure::UserError;
 use crate::stream::record::Data;
@@ -77,12 +85,12 @@ pub trait SplitReader: 'static {
     ///
     /// # Errors
     /// If the input cannot be read or a record is malformed; the run fails with this message.
-    fn read(&mut self, max: usize, out: &mut Vec<(Self::Item, Option<EventTime>)>) -> Result<ReadStatus, UserError>;
+    fn read(
+        &mut self,
+        max: usize,
+        out: &mut Vec<(Self::Item, Option<EventTime>)>,
+    ) -> Result<ReadStatus, UserError>;
 
     /// The split, with the position behind the last record that was given out.
     fn split(&self) -> Self::Split;
 }
-
-/// Bound for what a snapshot keeps.
-pub(crate) trait Keep: Serialize + DeserializeOwned {}
-impl<T: Serialize + DeserializeOwned> Keep for T {}

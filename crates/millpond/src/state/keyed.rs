@@ -128,11 +128,6 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         }
     }
 
-    /// Keys with any state.
-    pub(crate) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     /// Looks for expired entries in the next few slots. Says whether there is anything that can expire.
     pub(crate) fn sweep(&mut self) -> bool {
         if self.keys.len() == 0 || !self.states.iter().any(|state| state.store.borrow().expires()) {
@@ -197,7 +192,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
 
     /// Puts the rows of a batch of state number `state` in place: live rows are set, tombstones remove.
     pub(crate) fn restore(&mut self, state: usize, batch: &RecordBatch) -> Result<(), Error> {
-        let deleted = batch.column_by_name("deleted").and_then(|column| column.as_any().downcast_ref::<BooleanArray>());
+        let deleted =
+            batch.column_by_name("deleted").and_then(|column| column.as_any().downcast_ref::<BooleanArray>());
         // A base has no tombstones, and no column for them.
         let Some(deleted) = deleted.filter(|deleted| deleted.true_count() > 0) else {
             return self.restore_rows(state, batch, |store, slots, rows| store.restore_live(slots, rows));
@@ -206,8 +202,12 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         let kept = BooleanArray::new(!deleted.values(), None);
         let live = arrow_select::filter::filter_record_batch(batch, &kept);
         let dead = arrow_select::filter::filter_record_batch(batch, deleted);
-        self.restore_rows(state, &dead.map_err(Error::snapshot)?, |store, slots, rows| store.restore_dead(slots, rows))?;
-        self.restore_rows(state, &live.map_err(Error::snapshot)?, |store, slots, rows| store.restore_live(slots, rows))
+        self.restore_rows(state, &dead.map_err(Error::snapshot)?, |store, slots, rows| {
+            store.restore_dead(slots, rows)
+        })?;
+        self.restore_rows(state, &live.map_err(Error::snapshot)?, |store, slots, rows| {
+            store.restore_live(slots, rows)
+        })
     }
 
     fn restore_rows(

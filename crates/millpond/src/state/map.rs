@@ -113,7 +113,8 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     fn expire(&mut self, slot: Slot) {
         let (Some(_), now) = (self.ttl, self.cursor.now()) else { return };
         let Some(map) = self.maps.get(slot as usize) else { return };
-        let gone: Vec<M> = map.iter().filter(|(_, entry)| entry.expires_at <= now).map(|(key, _)| key.clone()).collect();
+        let gone: Vec<M> =
+            map.iter().filter(|(_, entry)| entry.expires_at <= now).map(|(key, _)| key.clone()).collect();
         for key in &gone {
             self.remove_at(slot, key);
         }
@@ -271,7 +272,9 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         let keys: Vec<M> = codec::decode_column(batch, "map_key")?;
         let values: Vec<V> = codec::decode_column(batch, "value")?;
         let expiries: Option<Vec<Option<i64>>> = match self.ttl {
-            Some(_) if batch.column_by_name("expires_at").is_some() => Some(codec::decode_column(batch, "expires_at")?),
+            Some(_) if batch.column_by_name("expires_at").is_some() => {
+                Some(codec::decode_column(batch, "expires_at")?)
+            }
             _ => None,
         };
         for (row, (key, value)) in keys.into_iter().zip(values).enumerate() {

@@ -21,7 +21,8 @@ pub(crate) trait OperatorStore {
 }
 
 fn to_row<T: Serialize>(value: &T) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| Error::job(format!("operator state cannot be written as JSON: {error}")))
+    serde_json::to_string(value)
+        .map_err(|error| Error::job(format!("operator state cannot be written as JSON: {error}")))
 }
 
 fn from_row<T: DeserializeOwned>(row: &serde_json::Value) -> Result<T, Error> {
@@ -110,7 +111,9 @@ impl<K: StateValue + Ord, V: StateValue> BroadcastState<K, V> {
         if self.writable.get() {
             Ok(())
         } else {
-            Err(Error::job("broadcast state can be changed only while a record of the broadcast side is processed"))
+            Err(Error::job(
+                "broadcast state can be changed only while a record of the broadcast side is processed",
+            ))
         }
     }
 }

@@ -67,7 +67,8 @@ impl KeyedRows {
     ) -> Result<Vec<(HashRange, RecordBatch)>, Error> {
         let hashes = self.keys.hashes();
         let deleted = self.rows.deleted();
-        let rows = u32::try_from(hashes.len()).map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
+        let rows = u32::try_from(hashes.len())
+            .map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
         let mut order: Vec<u32> = (0..rows).filter(|row| !(whole && deleted[*row as usize])).collect();
         // A stable sort: rows that are equal in both keep the order in which they were copied.
         order.sort_by_key(|row| (hashes[*row as usize], !deleted[*row as usize]));
@@ -81,7 +82,8 @@ impl KeyedRows {
                 to += 1;
             }
             let end = if to == order.len() { range.end() } else { hash_at(to) - 1 };
-            let part = HashRange::new(start, end).ok_or_else(|| Error::job("rows outside the hash range of their subtask"))?;
+            let part = HashRange::new(start, end)
+                .ok_or_else(|| Error::job("rows outside the hash range of their subtask"))?;
             batches.push((part, self.batch(&order[from..to])?));
             if to == order.len() {
                 return Ok(batches);
@@ -92,13 +94,16 @@ impl KeyedRows {
 
     fn batch(&self, order: &[u32]) -> Result<RecordBatch, Error> {
         let (hashes, deleted) = (self.keys.hashes(), self.rows.deleted());
-        let hash: ArrayRef = Arc::new(UInt64Array::from_iter_values(order.iter().map(|row| hashes[*row as usize])));
-        let gone: ArrayRef = Arc::new(BooleanArray::from_iter(order.iter().map(|row| Some(deleted[*row as usize]))));
+        let hash: ArrayRef =
+            Arc::new(UInt64Array::from_iter_values(order.iter().map(|row| hashes[*row as usize])));
+        let gone: ArrayRef =
+            Arc::new(BooleanArray::from_iter(order.iter().map(|row| Some(deleted[*row as usize]))));
         let mut columns = vec![(field("hash", DataType::UInt64), hash), self.keys.column(order)?];
         columns.extend(self.rows.columns(order)?);
         columns.push((field("deleted", DataType::Boolean), gone));
         let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| Error::job(format!("a chunk: {error}")))
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+            .map_err(|error| Error::job(format!("a chunk: {error}")))
     }
 }
 

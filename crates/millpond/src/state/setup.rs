@@ -71,7 +71,8 @@ impl OperatorSetup {
         state: impl Into<StateDescriptor>,
     ) -> BroadcastState<K, V> {
         let store = Rc::new(RefCell::new(BroadcastStore::<K, V> { entries: BTreeMap::new() }));
-        let schemas = codec::schema::<K>("key").and_then(|key| Ok((Some(key), Some(codec::schema::<V>("value")?))));
+        let schemas =
+            codec::schema::<K>("key").and_then(|key| Ok((Some(key), Some(codec::schema::<V>("value")?))));
         self.register(state.into(), StateKind::Broadcast, schemas, Rc::clone(&store) as _);
         BroadcastState { store, writable: Rc::clone(&self.writable) }
     }
@@ -176,7 +177,10 @@ impl KeyedSetup {
     }
 
     /// A map a key.
-    pub fn map<M: StateValue + Ord, V: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> MapState<M, V> {
+    pub fn map<M: StateValue + Ord, V: StateValue>(
+        &mut self,
+        state: impl Into<StateDescriptor>,
+    ) -> MapState<M, V> {
         let state = state.into();
         let columns = codec::column::<M>("map_key").and_then(|m| Ok((m, codec::column::<V>("value")?)));
         let (map_key, value) = columns.unwrap_or_else(|error| {
@@ -189,7 +193,11 @@ impl KeyedSetup {
         MapState(store)
     }
 
-    fn value_store<V: StateValue>(&mut self, state: StateDescriptor, kind: StateKind) -> Rc<RefCell<ValueStore<V>>> {
+    fn value_store<V: StateValue>(
+        &mut self,
+        state: StateDescriptor,
+        kind: StateKind,
+    ) -> Rc<RefCell<ValueStore<V>>> {
         let value = codec::column::<V>("value").unwrap_or_else(|error| {
             self.operator.error.get_or_insert(error);
             unknown("value")

@@ -224,7 +224,9 @@ impl<V: StateValue> Store for ValueStore<V> {
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
         let values: Vec<V> = codec::decode_column(batch, "value")?;
         let expiries: Option<Vec<Option<i64>>> = match self.ttl {
-            Some(_) if batch.column_by_name("expires_at").is_some() => Some(codec::decode_column(batch, "expires_at")?),
+            Some(_) if batch.column_by_name("expires_at").is_some() => {
+                Some(codec::decode_column(batch, "expires_at")?)
+            }
             _ => None,
         };
         for (row, value) in values.into_iter().enumerate() {

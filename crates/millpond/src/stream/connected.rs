@@ -72,7 +72,10 @@ impl<'s, K: Key, L: Data, R: Data> ConnectedStreams<'s, K, L, R> {
 
 impl<'s, K: Key, T: Data, B: Data> BroadcastConnectedStreams<'s, K, T, B> {
     /// Runs a [`BroadcastProcess`]. `make` declares its states.
-    pub fn process<P: BroadcastProcess<K, T, B>>(self, make: impl FnOnce(&mut KeyedSetup) -> P) -> Stream<'s, P::Out> {
+    pub fn process<P: BroadcastProcess<K, T, B>>(
+        self,
+        make: impl FnOnce(&mut KeyedSetup) -> P,
+    ) -> Stream<'s, P::Out> {
         self.process_with_side(make).0
     }
 

@@ -27,7 +27,6 @@ use crate::state::setup::{KeyedSetup, OperatorSetup};
 
 /// A worker's half of an environment: the dataflow that is being built.
 pub(crate) struct Building<'s> {
-    pub(crate) scope: Scope<'s, Time>,
     pub(crate) context: Rc<WorkerContext>,
     root: StreamVec<'s, Time, ()>,
 }
@@ -62,7 +61,7 @@ impl<'s> Env<'s> {
         Env(Rc::new(EnvInner {
             drafts: RefCell::default(),
             error: RefCell::default(),
-            building: Some(Building { scope, context, root }),
+            building: Some(Building { context, root }),
             parallelism,
         }))
     }
@@ -93,7 +92,8 @@ impl<'s> Env<'s> {
             let (dealt, _) = aligned(input, setting, |_| finder);
 
             // Few, and never in the way: splits do not count as records under way.
-            let input = Input { stream: dealt, pact: Exchange::new(|(to, _): &Dealt<S::Split>| *to), counted: false };
+            let input =
+                Input { stream: dealt, pact: Exchange::new(|(to, _): &Dealt<S::Split>| *to), counted: false };
             let (records, _) = aligned(input, context.setting(operator), |activator| {
                 let notices = context.mailbox.subscribe(activator);
                 Reader::new(source, strategy, part, operator, (log, found), splits, notices)

@@ -49,7 +49,8 @@ pub(crate) fn declare<K: Key, P>(
     let mut declarations = setup.declarations();
     declarations.extend(keyed_core::own_declarations::<K>());
     let error = setup.operator.error.take();
-    let operator = env.add_aligned(Kind { kind, label: kind.to_owned(), sink: false }, inputs, declarations, error);
+    let operator =
+        env.add_aligned(Kind { kind, label: kind.to_owned(), sink: false }, inputs, declarations, error);
     (operator, setup, process)
 }
 

@@ -58,9 +58,10 @@ impl<'s, T: Data> Stream<'s, T> {
         logic: impl FnMut(&mut Vec<Record<T>>, &mut Vec<Record<U>>) -> Result<(), Failure> + 'static,
     ) -> Stream<'s, U> {
         let operator = self.env.add_stateless(kind, vec![self.operator]);
-        let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
-            stateless(stream, kind, context.reporter(operator), logic)
-        });
+        let inner = self
+            .inner
+            .zip(self.env.context())
+            .map(|(stream, context)| stateless(stream, kind, context.reporter(operator), logic));
         Stream { env: self.env, operator, inner }
     }
 

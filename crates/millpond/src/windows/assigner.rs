@@ -180,7 +180,8 @@ impl WindowAssigner {
                 show(Window { start: time, end });
             }
             Shape::Aligned(Aligned { size, slide, offset, .. }) => {
-                let (time, size, slide) = (i128::from(time.as_millis()), i128::from(size), i128::from(slide.max(1)));
+                let (time, size, slide) =
+                    (i128::from(time.as_millis()), i128::from(size), i128::from(slide.max(1)));
                 let mut start = time - (time - i128::from(offset)).rem_euclid(slide);
                 while start + size > time {
                     show(Window { start: clamp(start), end: clamp(start + size) });

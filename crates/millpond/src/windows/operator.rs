@@ -76,7 +76,11 @@ where
     }
 
     /// Puts a record into its windows.
-    pub(crate) fn record(&mut self, record: &In, context: &mut WindowContext<'_, K, In, R>) -> Result<(), UserError> {
+    pub(crate) fn record(
+        &mut self,
+        record: &In,
+        context: &mut WindowContext<'_, K, In, R>,
+    ) -> Result<(), UserError> {
         let time = match self.rules.domain() {
             TimeDomain::Processing => context.processing_time(),
             TimeDomain::Event if self.rules.assigner.needs_time() && context.timestamp() == EventTime::MIN => {
@@ -90,7 +94,8 @@ where
         };
         let (rules, watermark) = (self.rules, context.watermark());
         let is_late = |window: Window| {
-            rules.domain() == TimeDomain::Event && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
+            rules.domain() == TimeDomain::Event
+                && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
         };
         let mut placed = std::mem::take(&mut self.placed);
         self.panes.add(rules.assigner, time, record, &self.fold, is_late, &mut placed);
@@ -148,7 +153,11 @@ where
     }
 
     /// Does what is due when a timer goes off.
-    pub(crate) fn timer(&mut self, timer: Timer, context: &mut WindowContext<'_, K, In, R>) -> Result<(), UserError> {
+    pub(crate) fn timer(
+        &mut self,
+        timer: Timer,
+        context: &mut WindowContext<'_, K, In, R>,
+    ) -> Result<(), UserError> {
         if timer == END_OF_INPUT && self.rules.domain() == TimeDomain::Processing {
             return self.end_of_input(context);
         }
@@ -164,7 +173,12 @@ where
         ids.into_iter().try_for_each(|id| self.wake(id, timer, context))
     }
 
-    fn wake(&mut self, id: P::Id, timer: Timer, context: &mut WindowContext<'_, K, In, R>) -> Result<(), UserError> {
+    fn wake(
+        &mut self,
+        id: P::Id,
+        timer: Timer,
+        context: &mut WindowContext<'_, K, In, R>,
+    ) -> Result<(), UserError> {
         let Some(window) = self.panes.window(&id) else { return Ok(()) };
         let moment = self.rules.moment(window, context);
         let mut state = self.triggers.get(&id).unwrap_or_default();
@@ -228,7 +242,8 @@ where
             let timestamp = if window == Window::GLOBAL { context.timestamp() } else { window.last() };
             let mut outcome = Ok(());
             self.panes.look(id, |kept| {
-                let mut emit = |value| context.emit_at(WindowResult { key: key.clone(), window, value }, timestamp);
+                let mut emit =
+                    |value| context.emit_at(WindowResult { key: key.clone(), window, value }, timestamp);
                 outcome = (self.finish)(&key, window, kept, &mut emit);
             });
             outcome?;

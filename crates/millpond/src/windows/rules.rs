@@ -59,7 +59,11 @@ impl Rules {
         (gone_at != EventTime::MAX).then_some(gone_at)
     }
 
-    pub(super) fn moment<K, O: Data, S: Data>(&self, window: Window, context: &KeyedContext<'_, K, O, S>) -> Moment {
+    pub(super) fn moment<K, O: Data, S: Data>(
+        &self,
+        window: Window,
+        context: &KeyedContext<'_, K, O, S>,
+    ) -> Moment {
         Moment {
             window,
             complete_at: self.complete_at(window),

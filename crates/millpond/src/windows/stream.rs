@@ -141,7 +141,9 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
             },
             move |setup| {
                 if merges {
-                    setup.refuse("sessions cannot be folded: two that become one need a way to merge; use `aggregate`");
+                    setup.refuse(
+                        "sessions cannot be folded: two that become one need a way to merge; use `aggregate`",
+                    );
                 }
             },
         )

@@ -67,7 +67,10 @@ fn late_records_go_to_the_side_and_pairs_have_the_later_time() {
             let (pairs, late) = joined.between(offset(-5), offset(5)).late_side_output().process(pair);
             let windows = pairs.uid("pairs").key_by(|(key, ..)| *key).window(Tumbling::of(millis(1)));
             let pairs = windows.process(|_, window, pairs| {
-                Ok(pairs.iter().map(|(_, left, right)| (window.start.as_millis(), left.0, right.0)).collect::<Vec<_>>())
+                Ok(pairs
+                    .iter()
+                    .map(|(_, left, right)| (window.start.as_millis(), left.0, right.0))
+                    .collect::<Vec<_>>())
             });
             let late = late.map(|late| match late {
                 Either::Left(event) => (0, event.at, -1),
@@ -99,7 +102,10 @@ fn a_record_is_kept_until_its_last_partner_may_have_come() {
             let joined = even.key_by(|event| event.key).interval_join(odd.key_by(|event| event.key));
             let pairs = joined.between(offset(lower), offset(upper)).process(pair).uid("pairs");
             let windows = pairs.key_by(|(key, ..)| *key).window(Tumbling::of(millis(1)));
-            windows.count().uid("windows").map(|result| (result.key, result.window.start.as_millis(), result.value))
+            windows
+                .count()
+                .uid("windows")
+                .map(|result| (result.key, result.window.start.as_millis(), result.value))
         });
         assert_eq!(results, [(1, 25, 1), (1, 50, 1), (2, 22, 1)], "{lower} to {upper}");
     }

@@ -36,7 +36,10 @@ fn rows(rows: &[(&str, u64)]) -> Vec<(String, u64)> {
 #[test]
 fn of_a_tumbling_window() {
     let tumbling = || Tumbling::of(millis(10));
-    assert_eq!(kept(5, move |keyed| keyed.window(tumbling()).count()), rows(&[("event-timers", 1), ("windows", 1)]));
+    assert_eq!(
+        kept(5, move |keyed| keyed.window(tumbling()).count()),
+        rows(&[("event-timers", 1), ("windows", 1)])
+    );
     let late = kept(5, move |keyed| keyed.window(tumbling()).allowed_lateness(millis(100)).count());
     assert_eq!(late, rows(&[("event-timers", 2), ("windows", 1)]));
 }
@@ -45,21 +48,28 @@ fn of_a_tumbling_window() {
 fn of_a_sliding_window() {
     let sliding = || Sliding::of(millis(20), millis(10));
     // [-10, 10), [0, 20), … [40, 60) have been; [990, 1010) and [1000, 1020) are.
-    assert_eq!(kept(6, move |keyed| keyed.window(sliding()).count()), rows(&[("event-timers", 2), ("windows", 2)]));
+    assert_eq!(
+        kept(6, move |keyed| keyed.window(sliding()).count()),
+        rows(&[("event-timers", 2), ("windows", 2)])
+    );
 }
 
 #[test]
 fn of_a_session() {
     // 3 to 17, which 9 has made one, 25, 33, 41 and 42: less than 10 apart.
     let session = || Session::gap(millis(10));
-    assert_eq!(kept(1, move |keyed| keyed.window(session()).count()), rows(&[("event-timers", 1), ("sessions", 1)]));
+    assert_eq!(
+        kept(1, move |keyed| keyed.window(session()).count()),
+        rows(&[("event-timers", 1), ("sessions", 1)])
+    );
     let late = kept(1, move |keyed| keyed.window(session()).allowed_lateness(millis(50)).count());
     assert_eq!(late, rows(&[("event-timers", 2), ("sessions", 1)]));
 }
 
 #[test]
 fn of_what_a_trigger_remembers() {
-    let purging = kept(5, |keyed| keyed.window(Tumbling::of(millis(10))).trigger(Purging::of(WhenComplete)).count());
+    let purging =
+        kept(5, |keyed| keyed.window(Tumbling::of(millis(10))).trigger(Purging::of(WhenComplete)).count());
     assert_eq!(purging, rows(&[("event-timers", 1), ("windows", 1)]));
     // The clock stands still, so that the timers of the clock have not gone off.
     let every = Run::steps(steps(5)).behind(30).clock(ManualClock::new().clock()).kept("windows", |events| {

@@ -44,7 +44,12 @@ impl Script {
     /// These records in one split, given at once.
     pub(crate) fn of(events: &[Event]) -> Self {
         let steps = events.iter().cloned().map(Step::Give).collect();
-        Script { splits: Arc::new(vec![steps]), slice: 7, open: Arc::new(AtomicBool::new(true)), ..Script::default() }
+        Script {
+            splits: Arc::new(vec![steps]),
+            slice: 7,
+            open: Arc::new(AtomicBool::new(true)),
+            ..Script::default()
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub(crate) fn halves(events: Stream<'_, Event>) -> (Stream<'_, Event>, Stream<'_
 fn pairs(windows: &oracle::Windows<'_>) -> Vec<(u8, i64, i64, (i64, i64))> {
     let mut pairs = Vec::new();
     for ((key, start, end), records) in windows {
-        let (even, odd): (Vec<&Event>, Vec<&Event>) = records.iter().partition(|event| event.value.rem_euclid(2) == 0);
+        let (even, odd): (Vec<&Event>, Vec<&Event>) =
+            records.iter().partition(|event| event.value.rem_euclid(2) == 0);
         let of = |left: &Event| odd.iter().map(move |right| (left.value, right.value)).collect::<Vec<_>>();
         pairs.extend(even.into_iter().flat_map(of).map(|pair| (*key, *start, *end, pair)));
     }

@@ -25,14 +25,9 @@ pub(super) async fn guard(
 
 fn check(listening: SocketAddr, headers: &HeaderMap) -> Result<(), Refused> {
     if headers.contains_key(header::ORIGIN) {
-        return Err(Refused::forbidden(
-            "requests from web pages are refused: a page must not steer a job",
-        ));
+        return Err(Refused::forbidden("requests from web pages are refused: a page must not steer a job"));
     }
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if host_is_ours(listening.ip(), host) {
         return Ok(());
     }
@@ -52,13 +47,9 @@ fn host_is_ours(listening: IpAddr, host: &str) -> bool {
     if name.eq_ignore_ascii_case("localhost") {
         return true;
     }
-    let bare = name
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(name);
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     // Only names can be pointed elsewhere, so where every address of the machine is listened on, each may be used.
-    bare.parse::<IpAddr>()
-        .is_ok_and(|ip| ip.is_loopback() || ip == listening || listening.is_unspecified())
+    bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip == listening || listening.is_unspecified())
 }
 
 #[cfg(test)]
@@ -68,23 +59,12 @@ mod tests {
     #[test]
     fn only_loopback_and_the_address_itself_are_ours() {
         let loopback = "127.0.0.1".parse().unwrap();
-        for host in [
-            "localhost",
-            "LOCALHOST:8081",
-            "127.0.0.1:8081",
-            "127.9.9.9",
-            "[::1]:8081",
-        ] {
+        for host in ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.9.9.9", "[::1]:8081"] {
             assert!(host_is_ours(loopback, host), "{host}");
         }
-        for host in [
-            "",
-            "evil.example",
-            "localhost.evil.example:8081",
-            "10.0.0.1",
-            "127.0.0.1.evil.example",
-            "a b",
-        ] {
+        for host in
+            ["", "evil.example", "localhost.evil.example:8081", "10.0.0.1", "127.0.0.1.evil.example", "a b"]
+        {
             assert!(!host_is_ours(loopback, host), "{host}");
         }
     }

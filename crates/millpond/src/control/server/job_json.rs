@@ -44,10 +44,7 @@ pub(super) fn ids(view: &JobView) -> Value {
 /// `/jobs/overview`
 pub(super) fn overview(view: &JobView, now: Timestamp) -> Value {
     let (end, duration) = end_and_duration(view, now);
-    let newest = view
-        .snapshots
-        .first()
-        .map_or(view.started, |snapshot| snapshot.triggered);
+    let newest = view.snapshots.first().map_or(view.started, |snapshot| snapshot.triggered);
     json!({ "jobs": [{
         "jid": view.id,
         "name": view.name,
@@ -183,15 +180,8 @@ fn tasks(view: &JobView, operators: usize, spell: fn(&str) -> String, total: boo
     ];
     let count = operators * view.parallelism;
     let current = task_status(view.status);
-    let mut counts: serde_json::Map<String, Value> = STATES
-        .iter()
-        .map(|state| {
-            (
-                spell(state),
-                json!(if *state == current { count } else { 0 }),
-            )
-        })
-        .collect();
+    let mut counts: serde_json::Map<String, Value> =
+        STATES.iter().map(|state| (spell(state), json!(if *state == current { count } else { 0 }))).collect();
     if total {
         counts.insert("total".to_owned(), json!(count));
     }

@@ -33,11 +33,7 @@ impl Operations {
         self.next += 1;
         self.chosen.insert(chosen, (self.next, id.to_owned()));
         if self.chosen.len() > MAX_CHOSEN {
-            let oldest = self
-                .chosen
-                .iter()
-                .min_by_key(|(_, (age, _))| *age)
-                .map(|(chosen, _)| chosen.clone());
+            let oldest = self.chosen.iter().min_by_key(|(_, (age, _))| *age).map(|(chosen, _)| chosen.clone());
             oldest.map(|oldest| self.chosen.remove(&oldest));
         }
     }

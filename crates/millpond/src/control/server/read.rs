@@ -29,27 +29,18 @@ pub(super) async fn overview(State(server): State<Arc<Server>>) -> Json<Value> {
 }
 
 pub(super) async fn details(State(server): State<Arc<Server>>, Path(job): Path<String>) -> Reply {
-    Ok(Json(job_json::details(
-        &*server.job(&job)?,
-        Timestamp::now(),
-    )))
+    Ok(Json(job_json::details(&*server.job(&job)?, Timestamp::now())))
 }
 
 pub(super) async fn plan(State(server): State<Arc<Server>>, Path(job): Path<String>) -> Reply {
     Ok(Json(job_json::plan(&*server.job(&job)?)))
 }
 
-pub(super) async fn exceptions(
-    State(server): State<Arc<Server>>,
-    Path(job): Path<String>,
-) -> Reply {
+pub(super) async fn exceptions(State(server): State<Arc<Server>>, Path(job): Path<String>) -> Reply {
     Ok(Json(job_json::exceptions(&*server.job(&job)?)))
 }
 
-pub(super) async fn checkpoints(
-    State(server): State<Arc<Server>>,
-    Path(job): Path<String>,
-) -> Reply {
+pub(super) async fn checkpoints(State(server): State<Arc<Server>>, Path(job): Path<String>) -> Reply {
     Ok(Json(snapshot_json::checkpoints(&*server.job(&job)?)))
 }
 
@@ -58,14 +49,9 @@ pub(super) async fn checkpoint(
     Path((job, id)): Path<(String, String)>,
 ) -> Reply {
     let view = server.job(&job)?;
-    let found = id.parse().ok().and_then(|epoch: u64| {
-        view.snapshots
-            .iter()
-            .find(|snapshot| snapshot.epoch == epoch)
-    });
-    found
-        .map(|snapshot| Json(snapshot_json::snapshot(snapshot)))
-        .ok_or_else(|| no_checkpoint(&view, &id))
+    let found =
+        id.parse().ok().and_then(|epoch: u64| view.snapshots.iter().find(|snapshot| snapshot.epoch == epoch));
+    found.map(|snapshot| Json(snapshot_json::snapshot(snapshot))).ok_or_else(|| no_checkpoint(&view, &id))
 }
 
 fn no_checkpoint(view: &JobView, id: &str) -> Refused {

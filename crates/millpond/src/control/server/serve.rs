@@ -51,16 +51,11 @@ impl Server {
         if job == view.id || job == view.name {
             return Ok(view);
         }
-        Err(Refused::not_found(format!(
-            "no job {job:?} here: this is '{}' ({})",
-            view.name, view.id
-        )))
+        Err(Refused::not_found(format!("no job {job:?} here: this is '{}' ({})", view.name, view.id)))
     }
 
     pub(super) fn operations(&self) -> MutexGuard<'_, Operations> {
-        self.operations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.operations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until every outcome was told, or long enough.
@@ -100,13 +95,8 @@ pub(crate) async fn bind(listen: &Listen) -> Result<Option<TcpListener>, Error> 
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if may_move && error.kind() == std::io::ErrorKind::AddrInUse => {
-            let host = address
-                .rsplit_once(':')
-                .map_or(address.as_str(), |(host, _)| host);
-            TcpListener::bind(format!("{host}:0"))
-                .await
-                .map(Some)
-                .map_err(failed)
+            let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+            TcpListener::bind(format!("{host}:0")).await.map(Some).map_err(failed)
         }
         Err(error) => Err(failed(error)),
     }
@@ -123,8 +113,7 @@ pub(crate) async fn serve(
     requests: Requests,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let failed =
-        |error: std::io::Error| Error::input(format!("the control server failed: {error}"));
+    let failed = |error: std::io::Error| Error::input(format!("the control server failed: {error}"));
     let listening = listener.local_addr().map_err(failed)?;
     let server = Arc::new(Server {
         view,
@@ -160,10 +149,7 @@ fn router(server: Arc<Server>, listening: SocketAddr) -> Router {
         .route("/jobs/{job}/plan", get(read::plan))
         .route("/jobs/{job}/exceptions", get(read::exceptions))
         .route("/jobs/{job}/checkpoints", get(read::checkpoints))
-        .route(
-            "/jobs/{job}/checkpoints/details/{checkpoint}",
-            get(read::checkpoint),
-        )
+        .route("/jobs/{job}/checkpoints/details/{checkpoint}", get(read::checkpoint))
         .route("/jobs/{job}/savepoints", post(steer::savepoint))
         .route("/jobs/{job}/savepoints/{trigger}", get(read::operation))
         .route("/jobs/{job}/stop", post(steer::stop));
@@ -171,10 +157,7 @@ fn router(server: Arc<Server>, listening: SocketAddr) -> Router {
         .nest("/v1", paths.clone())
         .merge(paths)
         .fallback(async |uri: axum::http::Uri| {
-            Refused::not_found(format!(
-                "no path {:?} here: begin at /jobs/overview",
-                uri.path()
-            ))
+            Refused::not_found(format!("no path {:?} here: begin at /jobs/overview", uri.path()))
         })
         .method_not_allowed_fallback(async |method: axum::http::Method, uri: axum::http::Uri| {
             Refused::method_not_allowed(format!("{} does not take {method}", uri.path()))

@@ -7,8 +7,7 @@ use crate::control::view::{JobView, Outcome, SnapshotView};
 /// `/jobs/:id/checkpoints`
 pub(super) fn checkpoints(view: &JobView) -> Value {
     let counts = &view.counts;
-    let newest =
-        |wanted: fn(&SnapshotView) -> bool| view.snapshots.iter().find(|s| wanted(s)).map(snapshot);
+    let newest = |wanted: fn(&SnapshotView) -> bool| view.snapshots.iter().find(|s| wanted(s)).map(snapshot);
     let is_completed = |snapshot: &&SnapshotView| matches!(snapshot.outcome, Outcome::Completed(_));
     let completed: Vec<&SnapshotView> = view.snapshots.iter().filter(is_completed).collect();
     json!({

@@ -90,10 +90,7 @@ pub(super) async fn stop(
     let view = server.job(&job)?;
     let body: StopBody = read(body)?;
     check_target(&view, body.target_directory.as_deref())?;
-    let kind = RequestKind::Stop {
-        drain: body.drain.unwrap_or(false),
-        tag: body.tag,
-    };
+    let kind = RequestKind::Stop { drain: body.drain.unwrap_or(false), tag: body.tag };
     snapshot(&server, kind, body.trigger_id, &headers).await
 }
 
@@ -124,24 +121,15 @@ pub(super) async fn cancel(
 }
 
 /// Asks for a snapshot, or finds that the same client has already done so.
-async fn snapshot(
-    server: &Server,
-    kind: RequestKind,
-    trigger: Option<String>,
-    headers: &HeaderMap,
-) -> Accepted {
+async fn snapshot(server: &Server, kind: RequestKind, trigger: Option<String>, headers: &HeaderMap) -> Accepted {
     if let Some(id) = &trigger
         && (id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
-        return Err(Refused::bad_request(format!(
-            "triggerId {id:?}: expected 32 hexadecimal digits"
-        )));
+        return Err(Refused::bad_request(format!("triggerId {id:?}: expected 32 hexadecimal digits")));
     }
     // Held while asking, so that a client that asks twice at once is asking once.
     let _turn = server.turn.lock().await;
-    let known = trigger
-        .as_deref()
-        .is_some_and(|trigger| server.operations().chosen(trigger).is_some());
+    let known = trigger.as_deref().is_some_and(|trigger| server.operations().chosen(trigger).is_some());
     let answer = |id: &str| (StatusCode::ACCEPTED, Json(json!({ "request-id": id })));
     if let (true, Some(trigger)) = (known, &trigger) {
         return Ok(answer(trigger));
@@ -150,22 +138,14 @@ async fn snapshot(
     server.operations().accept(&id, trigger.clone());
     // Whoever is given an id must find it when they come back at once. If the job ends meanwhile, it is told there.
     let mut view = server.view.clone();
-    let _ = tokio::time::timeout(
-        PATIENCE,
-        view.wait_for(|view| view.requests.contains_key(&id)),
-    )
-    .await;
+    let _ = tokio::time::timeout(PATIENCE, view.wait_for(|view| view.requests.contains_key(&id))).await;
     Ok(answer(trigger.as_deref().unwrap_or(&id)))
 }
 
 /// Hands a request to the coordinator and gives the id that it has taken it on under.
 async fn ask(server: &Server, kind: RequestKind, headers: &HeaderMap) -> Result<String, Refused> {
     let (reply, answer) = oneshot::channel();
-    let request = Request {
-        kind,
-        requested_by: requested_by(headers),
-        reply,
-    };
+    let request = Request { kind, requested_by: requested_by(headers), reply };
     let exchange = async {
         server.requests.send(request).await.ok()?;
         answer.await.ok()
@@ -190,9 +170,7 @@ async fn ask(server: &Server, kind: RequestKind, headers: &HeaderMap) -> Result<
 
 /// What a person can make sense of in the log, and not more than a line of it.
 fn requested_by(headers: &HeaderMap) -> Option<String> {
-    let header = headers
-        .get(REQUESTED_BY)
-        .or_else(|| headers.get(header::USER_AGENT))?;
+    let header = headers.get(REQUESTED_BY).or_else(|| headers.get(header::USER_AGENT))?;
     let text: String = header.to_str().ok()?.chars().take(200).collect();
     (!text.trim().is_empty()).then_some(text)
 }
@@ -206,18 +184,12 @@ fn read<T: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> R
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&body)
-        .map_err(|error| Refused::bad_request(format!("the body: {error}")))
+    serde_json::from_slice(&body).map_err(|error| Refused::bad_request(format!("the body: {error}")))
 }
 
 /// Snapshots go to the job's store, and nowhere else.
 fn check_target(view: &JobView, target: Option<&str>) -> Result<(), Refused> {
-    let trim = |text: &str| {
-        text.strip_prefix("file://")
-            .unwrap_or(text)
-            .trim_end_matches('/')
-            .to_owned()
-    };
+    let trim = |text: &str| text.strip_prefix("file://").unwrap_or(text).trim_end_matches('/').to_owned();
     match target {
         Some(target) if trim(target) != trim(&view.store) => Err(Refused::bad_request(format!(
             "the target directory {target:?} is not this job's store ({}), where all its snapshots go: leave it out, \

@@ -85,22 +85,11 @@ pub(crate) fn parse<O: Args>(
 ) -> Result<Command<O>, clap::Error> {
     let mut command = describe::<O>(program);
     let matches = command.try_get_matches_from_mut(arguments)?;
-    let verb = CommandLine::<O>::from_arg_matches(&matches)
-        .map_err(|error| error.format(&mut command))?
-        .verb;
+    let verb = CommandLine::<O>::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.verb;
     let wrong = |message: String| command.error(clap::error::ErrorKind::ValueValidation, message);
     Ok(match verb {
-        Verb::Run { job, flags } => {
-            Command::Run(Box::new(flags.into_options().map_err(wrong)?), job)
-        }
-        Verb::Plan { job, flags } => Command::Plan(
-            if flags.json {
-                PlanFormat::Json
-            } else {
-                flags.format
-            },
-            job,
-        ),
+        Verb::Run { job, flags } => Command::Run(Box::new(flags.into_options().map_err(wrong)?), job),
+        Verb::Plan { job, flags } => Command::Plan(if flags.json { PlanFormat::Json } else { flags.format }, job),
         Verb::Check { job, flags } => Command::Check(flags.into_options(), job),
     })
 }

@@ -17,18 +17,13 @@ use crate::runtime::restart::RestartStrategy;
 pub(super) struct RunFlags {
     #[command(flatten)]
     job: JobFlags,
-    #[command(flatten)]
-    restore: RestoreFlags,
     /// The snapshot to start from: JOB@42, JOB@latest, JOB#tag, or the path or URL of an exported directory
     /// [default: this job's newest checkpoint, if its last run did not end on purpose]
-    #[arg(
-        short = 's',
-        long = "from-savepoint",
-        value_name = "SNAPSHOT",
-        alias = "fromSavepoint"
-    )]
+    #[arg(short = 's', long = "from-savepoint", value_name = "SNAPSHOT", alias = "fromSavepoint")]
     #[arg(help_heading = "Start from a snapshot")]
     from: Option<SnapshotAddress>,
+    #[command(flatten)]
+    restore: RestoreFlags,
     #[command(flatten)]
     snapshots: SnapshotFlags,
     #[command(flatten)]
@@ -118,13 +113,7 @@ struct OperationFlags {
 impl RunFlags {
     /// The options that they amount to, or why they do not go together.
     pub(super) fn into_options(self) -> Result<RunOptions, String> {
-        let RunFlags {
-            job,
-            restore,
-            from,
-            snapshots,
-            operation,
-        } = self;
+        let RunFlags { job, restore, from, snapshots, operation } = self;
         let parallelism = job.parallelism.map(usize::from);
         Ok(RunOptions {
             cluster: cluster(operation.hosts, operation.process, parallelism)?,
@@ -143,9 +132,7 @@ impl RunFlags {
             drop: restore.drop,
             strict_uids: restore.strict_uids,
             restart: operation.restart,
-            listen: operation
-                .listen
-                .unwrap_or_else(|| Listen::Prefer(values::LISTEN.to_owned())),
+            listen: operation.listen.unwrap_or_else(|| Listen::Prefer(values::LISTEN.to_owned())),
             savepoint_every: snapshots.savepoint_every,
             quiet: operation.quiet,
             clock: Clock::default(),
@@ -163,20 +150,10 @@ fn cluster(
     };
     let count = hosts.len();
     if process >= count {
-        return Err(format!(
-            "--process {process}: --hosts names {count}, so it must be 0 to {}",
-            count - 1
-        ));
+        return Err(format!("--process {process}: --hosts names {count}, so it must be 0 to {}", count - 1));
     }
-    if let Some(twice) = hosts
-        .iter()
-        .enumerate()
-        .find(|(i, host)| hosts[..*i].contains(host))
-    {
-        return Err(format!(
-            "--hosts names '{}' twice: each process needs an address of its own",
-            twice.1
-        ));
+    if let Some(twice) = hosts.iter().enumerate().find(|(i, host)| hosts[..*i].contains(host)) {
+        return Err(format!("--hosts names '{}' twice: each process needs an address of its own", twice.1));
     }
     if let Some(workers) = parallelism.filter(|workers| workers % count != 0) {
         return Err(format!(
@@ -191,12 +168,7 @@ fn cluster(
 #[derive(Args)]
 pub(super) struct CheckFlags {
     /// The snapshot: JOB@42, JOB@latest, JOB#tag, or the path or URL of an exported directory
-    #[arg(
-        short = 's',
-        long = "from-savepoint",
-        value_name = "SNAPSHOT",
-        alias = "fromSavepoint"
-    )]
+    #[arg(short = 's', long = "from-savepoint", value_name = "SNAPSHOT", alias = "fromSavepoint")]
     #[arg(help_heading = "Start from a snapshot")]
     from: SnapshotAddress,
     #[command(flatten)]

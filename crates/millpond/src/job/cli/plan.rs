@@ -31,40 +31,21 @@ pub(crate) fn render(name: &str, plan: &Plan, format: PlanFormat) -> String {
 
 fn table(plan: &Plan) -> String {
     let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED)
-        .set_header(["#", "operator", "uid", "inputs", "states"]);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(["#", "operator", "uid", "inputs", "states"]);
     for (number, operator) in plan.operators.iter().enumerate() {
         let uid = match operator.uid_given {
             true => operator.uid.to_string(),
             false => format!("{} (derived)", operator.uid),
         };
         let inputs: Vec<String> = operator.inputs.iter().map(usize::to_string).collect();
-        let states: Vec<String> = operator
-            .states
-            .iter()
-            .filter(|state| !is_internal(state))
-            .map(state_line)
-            .collect();
-        table.add_row([
-            number.to_string(),
-            operator.name.clone(),
-            uid,
-            inputs.join(", "),
-            states.join("\n"),
-        ]);
+        let states: Vec<String> =
+            operator.states.iter().filter(|state| !is_internal(state)).map(state_line).collect();
+        table.add_row([number.to_string(), operator.name.clone(), uid, inputs.join(", "), states.join("\n")]);
     }
     let mut text = format!("{table}\n");
-    let derived: Vec<&OperatorPlan> = plan
-        .operators
-        .iter()
-        .filter(|o| o.is_stateful() && !o.uid_given)
-        .collect();
+    let derived: Vec<&OperatorPlan> = plan.operators.iter().filter(|o| o.is_stateful() && !o.uid_given).collect();
     if !derived.is_empty() {
-        let names: Vec<&str> = derived
-            .iter()
-            .map(|operator| operator.name.as_str())
-            .collect();
+        let names: Vec<&str> = derived.iter().map(|operator| operator.name.as_str()).collect();
         let _ = writeln!(
             text,
             "Operators with state and a derived uid: {}. Give each one .uid(\"…\"), so that a changed program still \
@@ -85,11 +66,7 @@ fn state_line(state: &StateDeclaration) -> String {
 
 /// For programs: all that a snapshot is checked against.
 fn json_of(name: &str, plan: &Plan) -> Value {
-    let uid_of = |input: &usize| {
-        plan.operators
-            .get(*input)
-            .map(|operator| operator.uid.as_str())
-    };
+    let uid_of = |input: &usize| plan.operators.get(*input).map(|operator| operator.uid.as_str());
     let operators: Vec<Value> = plan
         .operators
         .iter()
@@ -121,17 +98,10 @@ fn state_json(state: &StateDeclaration) -> Value {
 
 fn dot(name: &str, plan: &Plan) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-    let mut text = format!(
-        "digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box];\n",
-        quoted(name)
-    );
+    let mut text = format!("digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box];\n", quoted(name));
     for (number, operator) in plan.operators.iter().enumerate() {
         let label = label(operator).map(|line| quoted(&line)).join("\\n");
-        let style = if operator.is_stateful() {
-            ", style=bold"
-        } else {
-            ""
-        };
+        let style = if operator.is_stateful() { ", style=bold" } else { "" };
         let _ = writeln!(text, "  n{number} [label=\"{label}\"{style}];");
     }
     for (from, to) in edges(plan) {
@@ -141,21 +111,13 @@ fn dot(name: &str, plan: &Plan) -> String {
 }
 
 fn mermaid(plan: &Plan) -> String {
-    let quoted = |text: &str| {
-        text.replace('&', "&amp;")
-            .replace('"', "&quot;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-    };
+    let quoted =
+        |text: &str| text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;");
     let mut text = "flowchart LR\n".to_owned();
     for (number, operator) in plan.operators.iter().enumerate() {
         let label = label(operator).map(|line| quoted(&line)).join("<br>");
         // Cylinders hold state.
-        let (open, close) = if operator.is_stateful() {
-            ("[(", ")]")
-        } else {
-            ("[", "]")
-        };
+        let (open, close) = if operator.is_stateful() { ("[(", ")]") } else { ("[", "]") };
         let _ = writeln!(text, "  n{number}{open}\"{label}\"{close}");
     }
     for (from, to) in edges(plan) {

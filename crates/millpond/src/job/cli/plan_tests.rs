@@ -46,13 +46,7 @@ fn two_operators() -> Plan {
 #[test]
 fn a_plan_as_a_table_shows_states_and_warns_of_derived_uids() {
     let text = render("flights", &two_operators(), PlanFormat::Table);
-    for part in [
-        "totals",
-        "total: value, lives 1h",
-        "splits: operator-list",
-        "(derived)",
-        ".uid(\"…\")",
-    ] {
+    for part in ["totals", "total: value, lives 1h", "splits: operator-list", "(derived)", ".uid(\"…\")"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("watermark"), "{text}");
@@ -62,9 +56,7 @@ fn a_plan_as_a_table_shows_states_and_warns_of_derived_uids() {
 fn a_plan_as_json_holds_everything() {
     let text = render("flights", &two_operators(), PlanFormat::Json);
     let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let [source, totals] = plan["operators"].as_array().unwrap().as_slice() else {
-        panic!("{text}")
-    };
+    let [source, totals] = plan["operators"].as_array().unwrap().as_slice() else { panic!("{text}") };
     assert_eq!(source["uid-given"], false);
     assert_eq!(totals["inputs"][0], source["uid"]);
     assert_eq!(totals["states"][0]["ttl-ms"], 3_600_000);
@@ -74,19 +66,10 @@ fn a_plan_as_json_holds_everything() {
 #[test]
 fn a_plan_as_a_graph_quotes_names() {
     let dot = render("flights", &two_operators(), PlanFormat::Dot);
-    assert!(
-        dot.starts_with("digraph \"flights\" {\n") && dot.ends_with("}\n"),
-        "{dot}"
-    );
-    assert!(
-        dot.contains(r#"n1 [label="sum of \"a\\b\" <c>\ntotals", style=bold];"#),
-        "{dot}"
-    );
+    assert!(dot.starts_with("digraph \"flights\" {\n") && dot.ends_with("}\n"), "{dot}");
+    assert!(dot.contains(r#"n1 [label="sum of \"a\\b\" <c>\ntotals", style=bold];"#), "{dot}");
     assert!(dot.contains("n0 -> n1;"));
     let mermaid = render("flights", &two_operators(), PlanFormat::Mermaid);
-    assert!(
-        mermaid.contains(r#"n1[("sum of &quot;a\b&quot; &lt;c&gt;<br>totals")]"#),
-        "{mermaid}"
-    );
+    assert!(mermaid.contains(r#"n1[("sum of &quot;a\b&quot; &lt;c&gt;<br>totals")]"#), "{mermaid}");
     assert!(mermaid.contains("n0 --> n1"));
 }

@@ -11,17 +11,12 @@ const EXPECTED: &str = "expected none, fixed:ATTEMPTS,DELAY, exponential[:INITIA
 /// Reads a strategy, such as `fixed:3,1s`.
 pub(super) fn parse(text: &str) -> Result<RestartStrategy, String> {
     let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
-    let parts: Vec<&str> = if rest.is_empty() {
-        vec![]
-    } else {
-        rest.split(',').map(str::trim).collect()
-    };
+    let parts: Vec<&str> = if rest.is_empty() { vec![] } else { rest.split(',').map(str::trim).collect() };
     match (kind, parts.as_slice()) {
         ("none", []) => Ok(RestartStrategy::None),
-        ("fixed", [attempts, delay]) => Ok(RestartStrategy::FixedDelay {
-            attempts: number(attempts)?,
-            delay: duration(delay)?,
-        }),
+        ("fixed", [attempts, delay]) => {
+            Ok(RestartStrategy::FixedDelay { attempts: number(attempts)?, delay: duration(delay)? })
+        }
         ("exponential", []) => Ok(RestartStrategy::default()),
         ("exponential", [initial, max, factor, rest @ ..]) if rest.len() <= 2 => {
             exponential(initial, max, factor, rest)
@@ -35,12 +30,7 @@ pub(super) fn parse(text: &str) -> Result<RestartStrategy, String> {
     }
 }
 
-fn exponential(
-    initial: &str,
-    max: &str,
-    factor: &str,
-    rest: &[&str],
-) -> Result<RestartStrategy, String> {
+fn exponential(initial: &str, max: &str, factor: &str, rest: &[&str]) -> Result<RestartStrategy, String> {
     let (initial, max) = (positive_duration(initial)?, positive_duration(max)?);
     if initial > max {
         return Err("INITIAL is longer than MAX".to_owned());
@@ -53,14 +43,11 @@ fn exponential(
         initial,
         max,
         multiplier,
-        reset_after: rest
-            .first()
-            .map_or(Ok(RestartStrategy::RESET_AFTER), |text| duration(text))?,
+        reset_after: rest.first().map_or(Ok(RestartStrategy::RESET_AFTER), |text| duration(text))?,
         attempts: rest.get(1).map(|text| number(text)).transpose()?,
     })
 }
 
 fn number<N: FromStr>(text: &str) -> Result<N, String> {
-    text.parse()
-        .map_err(|_| format!("'{text}' is not a number that fits here; {EXPECTED}"))
+    text.parse().map_err(|_| format!("'{text}' is not a number that fits here; {EXPECTED}"))
 }

@@ -17,15 +17,8 @@ struct Own {
 }
 
 fn read(line: &str) -> Result<Command<Own>, clap::Error> {
-    let program = Program {
-        name: "flights".into(),
-        about: Some("Counts flights".into()),
-        version: None,
-    };
-    parse(
-        &program,
-        ["flights"].into_iter().chain(line.split_whitespace()),
-    )
+    let program = Program { name: "flights".into(), about: Some("Counts flights".into()), version: None };
+    parse(&program, ["flights"].into_iter().chain(line.split_whitespace()))
 }
 
 fn run(flags: &str) -> RunOptions {
@@ -53,22 +46,18 @@ fn help(verb: &str) -> String {
 fn no_flags_give_the_documented_defaults() {
     let given = run("");
     // What the library does not do by itself, but a program does.
-    let expected = RunOptions {
-        listen: Listen::Prefer("127.0.0.1:8081".into()),
-        quiet: false,
-        ..RunOptions::default()
-    };
+    let expected =
+        RunOptions { listen: Listen::Prefer("127.0.0.1:8081".into()), quiet: false, ..RunOptions::default() };
     assert_eq!(format!("{given:?}"), format!("{expected:?}"));
 }
 
 #[test]
 fn every_flag_arrives_where_it_belongs() {
-    let options = run(
-        "-p 4 --store s3://b/x --name f2 --checkpoint-interval 500ms --min-pause 1s --checkpoint-timeout 2m \
+    let options =
+        run("-p 4 --store s3://b/x --name f2 --checkpoint-interval 500ms --min-pause 1s --checkpoint-timeout 2m \
          --tolerable-failed-checkpoints 3 --retain 5 --retain-on-cancel -s flights#v1 -n --map a=b --map c=d \
          --drop old --drop op/state --strict-uids --restart none --listen 0.0.0.0:9000 --hosts h:1,[::1]:2 \
-         --process 1 --savepoint-every 48h -q",
-    );
+         --process 1 --savepoint-every 48h -q");
     assert_eq!(options.parallelism, Some(4));
     assert_eq!(options.store.as_deref(), Some("s3://b/x"));
     assert_eq!(options.name.as_deref(), Some("f2"));
@@ -77,43 +66,20 @@ fn every_flag_arrives_where_it_belongs() {
     assert_eq!(options.checkpoint_timeout, Duration::from_secs(120));
     assert_eq!(options.tolerable_failures, 3);
     assert_eq!(options.retain, 5);
-    assert!(
-        options.retain_on_cancel
-            && options.allow_non_restored
-            && options.strict_uids
-            && options.quiet
-    );
+    assert!(options.retain_on_cancel && options.allow_non_restored && options.strict_uids && options.quiet);
     assert_eq!(options.from.as_deref(), Some("flights#v1"));
-    assert_eq!(
-        options.map,
-        [("a".into(), "b".into()), ("c".into(), "d".into())]
-    );
-    assert_eq!(
-        options.drop,
-        [("old".into(), None), ("op".into(), Some("state".into()))]
-    );
+    assert_eq!(options.map, [("a".into(), "b".into()), ("c".into(), "d".into())]);
+    assert_eq!(options.drop, [("old".into(), None), ("op".into(), Some("state".into()))]);
     assert_eq!(options.restart, RestartStrategy::None);
     assert_eq!(options.listen, Listen::At("0.0.0.0:9000".into()));
-    assert_eq!(
-        options.cluster,
-        Some(Cluster {
-            hosts: vec!["h:1".into(), "[::1]:2".into()],
-            process: 1
-        })
-    );
-    assert_eq!(
-        options.savepoint_every,
-        Some(Duration::from_secs(48 * 3600))
-    );
+    assert_eq!(options.cluster, Some(Cluster { hosts: vec!["h:1".into(), "[::1]:2".into()], process: 1 }));
+    assert_eq!(options.savepoint_every, Some(Duration::from_secs(48 * 3600)));
 }
 
 #[test]
 fn flinks_long_names_and_the_jobs_own_options_are_taken() {
-    let command =
-        read("run --fromSavepoint flights@42 --allowNonRestoredState --output there").unwrap();
-    let Command::Run(options, own) = command else {
-        panic!("{command:?}")
-    };
+    let command = read("run --fromSavepoint flights@42 --allowNonRestoredState --output there").unwrap();
+    let Command::Run(options, own) = command else { panic!("{command:?}") };
     assert_eq!(options.from.as_deref(), Some("flights@42"));
     assert!(options.allow_non_restored);
     assert_eq!(own.output, "there");
@@ -138,55 +104,19 @@ fn restart_strategies_read_as_written() {
     };
     for (text, expected) in [
         ("none", RestartStrategy::None),
-        (
-            "fixed:3,1s",
-            RestartStrategy::FixedDelay {
-                attempts: 3,
-                delay: second,
-            },
-        ),
+        ("fixed:3,1s", RestartStrategy::FixedDelay { attempts: 3, delay: second }),
         ("exponential", RestartStrategy::default()),
-        (
-            "exponential:1s,1m,2",
-            exponential(RestartStrategy::RESET_AFTER, None),
-        ),
+        ("exponential:1s,1m,2", exponential(RestartStrategy::RESET_AFTER, None)),
         ("exponential:1s,1m,2,1m", exponential(minute, None)),
         ("exponential:1s,1m,2,1m,7", exponential(minute, Some(7))),
-        (
-            "rate:3,1m,1s",
-            RestartStrategy::FailureRate {
-                failures: 3,
-                interval: minute,
-                delay: second,
-            },
-        ),
+        ("rate:3,1m,1s", RestartStrategy::FailureRate { failures: 3, interval: minute, delay: second }),
     ] {
-        assert_eq!(
-            run(&format!("--restart {text}")).restart,
-            expected,
-            "{text}"
-        );
+        assert_eq!(run(&format!("--restart {text}")).restart, expected, "{text}");
     }
-    for text in [
-        "",
-        "never",
-        "none:1",
-        "fixed",
-        "fixed:3",
-        "fixed:-1,1s",
-        "fixed:3,1s,",
-        "rate:1,0s,1s",
-    ] {
+    for text in ["", "never", "none:1", "fixed", "fixed:3", "fixed:-1,1s", "fixed:3,1s,", "rate:1,0s,1s"] {
         mistake(&format!("run --restart={text}"));
     }
-    for text in [
-        "2m,1m,2",
-        "0s,1m,2",
-        "1s,1m,0.5",
-        "1s,1m,NaN",
-        "1s,1m,inf",
-        "1s,1m,2,1h,3,4",
-    ] {
+    for text in ["2m,1m,2", "0s,1m,2", "1s,1m,0.5", "1s,1m,NaN", "1s,1m,inf", "1s,1m,2,1h,3,4"] {
         mistake(&format!("run --restart exponential:{text}"));
     }
 }
@@ -195,14 +125,8 @@ fn restart_strategies_read_as_written() {
 fn a_mistake_gets_one_message_that_says_what_to_write() {
     for (line, hint) in [
         ("run --checkpoint-interval 10", "write 10s, 10ms or 10m"),
-        (
-            "run --checkpoint-interval soon",
-            "such as 500ms, 10s, 5m or 48h",
-        ),
-        (
-            "run --checkpoint-interval 99999999999999999999y",
-            "such as 500ms",
-        ),
+        ("run --checkpoint-interval soon", "such as 500ms, 10s, 5m or 48h"),
+        ("run --checkpoint-interval 99999999999999999999y", "such as 500ms"),
         ("run --checkpoint-interval 11y", "longer than 10 years"),
         ("run --checkpoint-timeout 0s", "longer than zero"),
         ("run --savepoint-every 0s", "longer than zero"),
@@ -233,37 +157,20 @@ fn a_mistake_gets_one_message_that_says_what_to_write() {
 #[test]
 fn listening_may_be_off_or_at_localhost() {
     assert_eq!(run("--listen off").listen, Listen::Off);
-    assert_eq!(
-        run("--listen localhost:0").listen,
-        Listen::At("127.0.0.1:0".into())
-    );
-    assert_eq!(
-        run("--listen [::1]:80").listen,
-        Listen::At("[::1]:80".into())
-    );
+    assert_eq!(run("--listen localhost:0").listen, Listen::At("127.0.0.1:0".into()));
+    assert_eq!(run("--listen [::1]:80").listen, Listen::At("[::1]:80".into()));
 }
 
 #[test]
 fn help_teaches() {
     let run = help("run");
-    let headings = [
-        "The job's own options:",
-        "Job:",
-        "Start from a snapshot:",
-        "Checkpoints and savepoints:",
-        "Operation:",
-    ];
-    let places: Vec<usize> = headings
-        .iter()
-        .map(|heading| run.find(&format!("\n{heading}\n")).expect(heading))
-        .collect();
+    let headings =
+        ["The job's own options:", "Job:", "Start from a snapshot:", "Checkpoints and savepoints:", "Operation:"];
+    let places: Vec<usize> =
+        headings.iter().map(|heading| run.find(&format!("\n{heading}\n")).expect(heading)).collect();
     assert!(places.is_sorted(), "{run}");
-    for text in [
-        "--output",
-        "[default: 10s]",
-        "[default: exponential:1s,1m,1.5,1h]",
-        "flights run -s flights@42",
-    ] {
+    for text in ["--output", "[default: 10s]", "[default: exponential:1s,1m,1.5,1h]", "flights run -s flights@42"]
+    {
         assert!(run.contains(text), "{text}: {run}");
     }
     assert!(help("check").contains("Exit code 0"));
@@ -279,11 +186,8 @@ fn no_arguments_show_the_help_and_fail() {
 
 #[test]
 fn check_takes_what_run_takes_to_restore() {
-    let command =
-        read("check -s flights@7 --map a=b --drop c -n --strict-uids --store ./s --json").unwrap();
-    let Command::Check(options, _) = command else {
-        panic!("{command:?}")
-    };
+    let command = read("check -s flights@7 --map a=b --drop c -n --strict-uids --store ./s --json").unwrap();
+    let Command::Check(options, _) = command else { panic!("{command:?}") };
     assert_eq!(options.from, "flights@7");
     assert_eq!(options.store.as_deref(), Some("./s"));
     assert_eq!(options.map, [("a".into(), "b".into())]);
@@ -293,16 +197,7 @@ fn check_takes_what_run_takes_to_restore() {
 
 #[test]
 fn plan_takes_json_for_short() {
-    assert!(matches!(
-        read("plan --json"),
-        Ok(Command::Plan(PlanFormat::Json, _))
-    ));
-    assert!(matches!(
-        read("plan --format dot"),
-        Ok(Command::Plan(PlanFormat::Dot, _))
-    ));
-    assert!(matches!(
-        read("plan"),
-        Ok(Command::Plan(PlanFormat::Table, _))
-    ));
+    assert!(matches!(read("plan --json"), Ok(Command::Plan(PlanFormat::Json, _))));
+    assert!(matches!(read("plan --format dot"), Ok(Command::Plan(PlanFormat::Dot, _))));
+    assert!(matches!(read("plan"), Ok(Command::Plan(PlanFormat::Table, _))));
 }

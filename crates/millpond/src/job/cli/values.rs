@@ -16,18 +16,11 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// A duration with its unit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    if !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
-    {
-        return Err(format!(
-            "'{text}' has no unit: write {text}s, {text}ms or {text}m"
-        ));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(format!("'{text}' has no unit: write {text}s, {text}ms or {text}m"));
     }
-    let duration = humantime::parse_duration(text).map_err(|error| {
-        format!("{error}: write a number and a unit, such as 500ms, 10s, 5m or 48h")
-    })?;
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}: write a number and a unit, such as 500ms, 10s, 5m or 48h"))?;
     if duration > LONGEST {
         return Err("is longer than 10 years".to_owned());
     }
@@ -48,15 +41,15 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
         return Ok(Listen::Off);
     }
     let address = match text.strip_prefix("localhost:") {
-        Some(port) => port
-            .parse()
-            .ok()
-            .map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        Some(port) => port.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         None => text.parse().ok(),
     };
     match address {
         Some(address) => Ok(Listen::At(address.to_string())),
-        None => Err("expected an IP address and a port, such as 127.0.0.1:8081 (port 0: any free one), or off".to_owned()),
+        None => {
+            Err("expected an IP address and a port, such as 127.0.0.1:8081 (port 0: any free one), or off"
+                .to_owned())
+        }
     }
 }
 
@@ -64,23 +57,17 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
 pub(super) fn host(text: &str) -> Result<String, String> {
     let valid = text.rsplit_once(':').is_some_and(|(host, port)| {
         let bracketed = host.starts_with('[') && host.ends_with(']');
-        let host_ok = !host.is_empty()
-            && !host.contains(char::is_whitespace)
-            && (bracketed || !host.contains(':'));
+        let host_ok =
+            !host.is_empty() && !host.contains(char::is_whitespace) && (bracketed || !host.contains(':'));
         host_ok && port.parse::<u16>().is_ok_and(|port| port != 0)
     });
-    if valid {
-        Ok(text.to_owned())
-    } else {
-        Err("expected HOST:PORT, such as 10.0.0.1:7000".to_owned())
-    }
+    if valid { Ok(text.to_owned()) } else { Err("expected HOST:PORT, such as 10.0.0.1:7000".to_owned()) }
 }
 
 /// `OLD=NEW`: two uids.
 pub(super) fn uid_pair(text: &str) -> Result<(String, String), String> {
-    let (old, new) = text
-        .split_once('=')
-        .ok_or("expected OLD=NEW: the uid in the snapshot, and the one in the job")?;
+    let (old, new) =
+        text.split_once('=').ok_or("expected OLD=NEW: the uid in the snapshot, and the one in the job")?;
     Ok((uid(old)?, uid(new)?))
 }
 
@@ -97,7 +84,5 @@ pub(super) fn uid_and_state(text: &str) -> Result<(String, Option<String>), Stri
 }
 
 fn uid(text: &str) -> Result<String, String> {
-    OperatorUid::new(text)
-        .map(String::from)
-        .map_err(|error| error.to_string())
+    OperatorUid::new(text).map(String::from).map_err(|error| error.to_string())
 }

@@ -38,7 +38,10 @@ impl Assembly {
             Some(snapshot.states.iter().find(|s| s.name == state.name)?.chunks.clone())
         };
         let states = plan.operators.iter().enumerate().map(|(index, operator)| {
-            let state = |state| StateAssembly { chunks: chunks_of(index, state).unwrap_or_default(), ..Default::default() };
+            let state = |state| StateAssembly {
+                chunks: chunks_of(index, state).unwrap_or_default(),
+                ..Default::default()
+            };
             operator.states.iter().map(state).collect()
         });
         Assembly { states: states.collect() }
@@ -46,10 +49,13 @@ impl Assembly {
 
     /// Adds a subtask's part.
     pub(crate) fn absorb(&mut self, plan: &Plan, part: Acknowledgement) -> Result<(), Error> {
-        let unknown = || Error::job(format!("operator number {} sent a part for a state that it does not have", part.operator));
+        let unknown = || {
+            Error::job(format!("operator number {} sent a part for a state that it does not have", part.operator))
+        };
         let operator = plan.operators.get(part.operator).ok_or_else(unknown)?;
         for state in part.states {
-            let place = operator.states.iter().position(|declared| declared.name == state.name).ok_or_else(unknown)?;
+            let place =
+                operator.states.iter().position(|declared| declared.name == state.name).ok_or_else(unknown)?;
             let assembly = &mut self.states[part.operator][place];
             assembly.chunks.extend(state.chunks);
             if !operator.states[place].kind.is_keyed() {
@@ -96,7 +102,12 @@ impl Assembly {
     }
 
     /// Changes the chunks of a state. Between snapshots chunks are only added behind those that are there.
-    pub(crate) fn update(&mut self, operator: usize, state: usize, change: impl FnOnce(&[ChunkRef]) -> Vec<ChunkRef>) {
+    pub(crate) fn update(
+        &mut self,
+        operator: usize,
+        state: usize,
+        change: impl FnOnce(&[ChunkRef]) -> Vec<ChunkRef>,
+    ) {
         let chunks = &mut self.states[operator][state].chunks;
         *chunks = change(chunks);
     }
@@ -108,8 +119,9 @@ impl StateAssembly {
             None
         } else {
             let rows = self.rows.values().flatten().map(|row| {
-                serde_json::from_str(row)
-                    .map_err(|error| Error::job(format!("operator '{}', state '{}': {error}", operator.uid, declared.name)))
+                serde_json::from_str(row).map_err(|error| {
+                    Error::job(format!("operator '{}', state '{}': {error}", operator.uid, declared.name))
+                })
             });
             Some(rows.collect::<Result<_, _>>()?)
         };

@@ -149,7 +149,8 @@ impl<'a> Driver<'a> {
             }
         };
         let end = end?;
-        let unanswered = self.pending.take().map(|pending| pending.purpose).into_iter().chain(self.waiting.drain(..));
+        let unanswered =
+            self.pending.take().map(|pending| pending.purpose).into_iter().chain(self.waiting.drain(..));
         let asked: Vec<Asked> =
             unanswered.filter_map(|purpose| purpose.asked().cloned()).chain(self.draining.take()).collect();
         for asked in asked {
@@ -497,7 +498,9 @@ impl<'a> Driver<'a> {
     async fn promote(&mut self, asked: Asked) -> Result<Result<String, Refusal>, Error> {
         let newest = self.session.base.as_ref().filter(|entry| entry.job == self.session.job);
         let Some((id, record)) = newest.and_then(|entry| Some((entry.id(), entry.snapshot()?))) else {
-            return Ok(Err(Refusal("there is no checkpoint yet; ask for a savepoint without --latest".to_owned())));
+            return Ok(Err(Refusal(
+                "there is no checkpoint yet; ask for a savepoint without --latest".to_owned(),
+            )));
         };
         let record = SnapshotRecord {
             request_id: Some(asked.request_id.clone()),

@@ -117,7 +117,8 @@ impl History {
         let checkpoints = self.snapshots.iter().filter(|entry| matches!(entry.body, EntryBody::Checkpoint(_)));
         let checkpoints: Vec<Sequence> = checkpoints.map(|entry| entry.sequence).collect();
         let surplus = &checkpoints[..checkpoints.len().saturating_sub(keep)];
-        let mut surplus: BTreeSet<_> = surplus.iter().copied().filter(|sequence| sequence.next() != self.next).collect();
+        let mut surplus: BTreeSet<_> =
+            surplus.iter().copied().filter(|sequence| sequence.next() != self.next).collect();
         surplus.retain(|sequence| !self.left.contains(sequence));
         if surplus.is_empty() {
             return Ok(());

@@ -14,10 +14,7 @@ pub(crate) enum Purpose {
     /// It was asked for.
     Savepoint(Asked),
     /// The run is to end after it.
-    Stop {
-        asked: Asked,
-        drained: bool,
-    },
+    Stop { asked: Asked, drained: bool },
     /// The run is to be cancelled after it.
     Cancel(Asked),
     /// The input has ended.

@@ -29,10 +29,7 @@ pub(super) struct Job {
 impl Job {
     /// A job that takes on each request as `r1`, `r2`, …, but refuses to be cancelled.
     pub(super) async fn start(view: JobView) -> Job {
-        let listener = bind(&Listen::At("127.0.0.1:0".into()))
-            .await
-            .unwrap()
-            .unwrap();
+        let listener = bind(&Listen::At("127.0.0.1:0".into())).await.unwrap().unwrap();
         let address = listener.local_addr().unwrap();
         let (view, watching) = watch::channel(Arc::new(view));
         let (requests, mut mailbox) = mpsc::channel::<Request>(4);
@@ -43,9 +40,7 @@ impl Job {
         tokio::spawn(async move {
             let mut count = 0;
             while let Some(request) = mailbox.recv().await {
-                note.send((request.kind.clone(), request.requested_by))
-                    .await
-                    .unwrap();
+                note.send((request.kind.clone(), request.requested_by)).await.unwrap();
                 if request.kind == RequestKind::Cancel {
                     let _ = request.reply.send(Err(Refusal("not now".into())));
                     continue;
@@ -56,12 +51,7 @@ impl Job {
                 // In the view only afterwards: whoever asked must not notice.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 publisher.send_modify(|view| {
-                    Arc::make_mut(view).requests.insert(
-                        id,
-                        RequestView {
-                            outcome: Outcome::InProgress,
-                        },
-                    );
+                    Arc::make_mut(view).requests.insert(id, RequestView { outcome: Outcome::InProgress });
                 });
             }
         });
@@ -69,13 +59,7 @@ impl Job {
             let _ = stopped.await;
         };
         let serving = tokio::spawn(serve(listener, watching, requests, shutdown));
-        Job {
-            address,
-            view,
-            asked,
-            stop,
-            serving,
-        }
+        Job { address, view, asked, stop, serving }
     }
 
     pub(super) async fn running() -> Job {
@@ -84,9 +68,7 @@ impl Job {
 
     pub(super) fn finish(&self, id: &str, outcome: Outcome) {
         self.view.send_modify(|view| {
-            Arc::make_mut(view)
-                .requests
-                .insert(id.into(), RequestView { outcome });
+            Arc::make_mut(view).requests.insert(id.into(), RequestView { outcome });
         });
     }
 
@@ -99,18 +81,11 @@ impl Job {
         stream.read_to_string(&mut answer).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (
-            status,
-            serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}")),
-        )
+        (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}")))
     }
 
     pub(super) async fn request(&self, method_and_path: &str, body: &str) -> (u16, Value) {
-        self.send(
-            &format!("{method_and_path} HTTP/1.1\r\nHost: {}", self.address),
-            body,
-        )
-        .await
+        self.send(&format!("{method_and_path} HTTP/1.1\r\nHost: {}", self.address), body).await
     }
 
     pub(super) async fn get(&self, path: &str) -> Value {

@@ -1,0 +1,226 @@
+//! Chunks that somebody broke, by accident or on purpose: an error that names the file and the field, and
+//! never a panic.
+
+mod common;
+#[path = "common/harm.rs"]
+mod harm;
+
+use std::sync::LazyLock;
+
+use arrow_schema::{DataType, Field, Schema};
+use bytes::Bytes;
+use common::{encode, job, meta, rows, schema};
+use harm::{harm, harmed};
+use millpond_snapshot::chunk::{ChunkKind, ChunkReader, ChunkRef, StateKind, encode_chunk};
+use millpond_snapshot::hash::HashRange;
+use millpond_snapshot::store::OpenMode;
+use millpond_snapshot::{ChunkHash, Error, Store};
+use proptest::prelude::*;
+
+static CHUNK: LazyLock<(Bytes, ChunkRef)> = LazyLock::new(|| {
+    let names: Vec<String> = (0..300).map(|i| format!("airport {}", i % 250)).collect();
+    let content: Vec<_> = names.iter().map(|n| (n.as_str(), Some(1))).collect();
+    let chunk = encode(ChunkKind::Delta, &content);
+    (chunk.bytes.clone(), chunk.reference())
+});
+
+/// Reads a chunk to its end, as one who forged the manifest to fit it.
+fn read_forged(bytes: Vec<u8>, range: HashRange) -> Result<usize, Error> {
+    let reference = ChunkRef {
+        hash: ChunkHash::of(&bytes),
+        bytes: bytes.len() as u64,
+        ..CHUNK.1.clone()
+    };
+    let mut rows = 0;
+    for batch in ChunkReader::new(bytes.into(), &reference, StateKind::Value, range)? {
+        rows += batch?.num_rows();
+    }
+    Ok(rows)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn a_forged_chunk_is_an_error_or_is_read(harms in prop::collection::vec(harm(), 1..4)) {
+        let bytes = harmed(&CHUNK.0, &harms);
+        match read_forged(bytes, HashRange::FULL) {
+            Ok(rows) => prop_assert!(rows <= 300),
+            Err(Error::Corrupt { file, field, .. }) => prop_assert!(!file.is_empty() && !field.is_empty()),
+            Err(Error::Unsupported { found, newest, .. }) => prop_assert!(found > newest),
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_chunk_is_where_forgery_pays(
+        from_end in 0usize..3000, with in prop::collection::vec(any::<u8>(), 1..9)
+    ) {
+        let mut bytes = CHUNK.0.to_vec();
+        let at = bytes.len().saturating_sub(from_end + 1);
+        for (target, byte) in bytes[at..].iter_mut().zip(&with) {
+            *target = *byte;
+        }
+        let _ = read_forged(bytes, HashRange::of_worker(1, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_not_the_one_that_is_named_is_refused() {
+    let store = Store::open("memory://hostile-chunks", OpenMode::CreateIfMissing)
+        .await
+        .unwrap();
+    let [a, b] = [("a", 1), ("b", 2)].map(|(k, v)| encode(ChunkKind::Base, &[(k, Some(v))]));
+    let good = store.put_chunk(a.clone()).await.unwrap();
+    let other = b.reference();
+    store
+        .put_if_absent(&other.path(), a.bytes.clone())
+        .await
+        .unwrap();
+    let swapped = store
+        .get_chunk(&ChunkRef {
+            bytes: good.bytes,
+            ..other.clone()
+        })
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&swapped, Error::Corrupt { field, .. } if field == "BLAKE3 hash"),
+        "{swapped}"
+    );
+    let oversized = store
+        .get_chunk(&ChunkRef {
+            bytes: good.bytes - 1,
+            ..good.clone()
+        })
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&oversized, Error::Corrupt { field, .. } if field == "size"),
+        "{oversized}"
+    );
+    let huge = store
+        .get_chunk(&ChunkRef {
+            bytes: u64::MAX,
+            ..good.clone()
+        })
+        .await
+        .unwrap_err();
+    assert!(matches!(huge, Error::Corrupt { .. }), "{huge}");
+
+    let reader = |reference: &ChunkRef, state| {
+        ChunkReader::new(a.bytes.clone(), reference, state, HashRange::FULL)
+            .err()
+            .map(|e| e.to_string())
+    };
+    let says = |error: Option<String>, text: &str| {
+        let error = error.unwrap();
+        assert!(error.contains(text), "{error}");
+    };
+    says(
+        reader(
+            &ChunkRef {
+                rows: 2,
+                ..good.clone()
+            },
+            StateKind::Value,
+        ),
+        "number of rows",
+    );
+    says(
+        reader(
+            &ChunkRef {
+                kind: ChunkKind::Delta,
+                ..good.clone()
+            },
+            StateKind::Value,
+        ),
+        "chunk_kind",
+    );
+    says(
+        reader(
+            &ChunkRef {
+                range: HashRange::of_worker(0, 2),
+                ..good.clone()
+            },
+            StateKind::Value,
+        ),
+        "hash_end",
+    );
+    says(
+        reader(
+            &ChunkRef {
+                job: job("trains"),
+                ..good.clone()
+            },
+            StateKind::Value,
+        ),
+        "millpond.job",
+    );
+    says(reader(&good, StateKind::List), "state_kind");
+}
+
+#[test]
+fn rows_that_do_not_make_a_chunk_are_refused() {
+    let delta = rows(ChunkKind::Delta, &[("a", Some(1)), ("b", None)]);
+    let says = |result: Result<_, Error>, text: &str| {
+        let error = result
+            .map(|_: millpond_snapshot::chunk::EncodedChunk| ())
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::InvalidInput(_)) && error.to_string().contains(text),
+            "{error}"
+        );
+    };
+    let schema_of = |kind| schema(kind);
+    says(
+        encode_chunk(
+            &schema_of(ChunkKind::Delta),
+            [delta.clone()],
+            &meta(ChunkKind::Base),
+        ),
+        "no tombstones",
+    );
+    says(
+        encode_chunk(
+            &schema_of(ChunkKind::Base),
+            [rows(ChunkKind::Base, &[])],
+            &meta(ChunkKind::Delta),
+        ),
+        "deleted",
+    );
+    let backwards = [delta.slice(1, 1), delta.slice(0, 1)];
+    says(
+        encode_chunk(
+            &schema_of(ChunkKind::Delta),
+            backwards,
+            &meta(ChunkKind::Delta),
+        ),
+        "not sorted",
+    );
+    let mut narrow = meta(ChunkKind::Delta);
+    narrow.range = HashRange::new(0, 1).unwrap();
+    says(
+        encode_chunk(&schema_of(ChunkKind::Delta), [delta], &narrow),
+        "outside its range",
+    );
+}
+
+#[test]
+fn a_type_that_parquet_does_not_have_is_refused_by_name() {
+    let variants: arrow_schema::UnionFields = [(
+        0,
+        std::sync::Arc::new(Field::new("a", DataType::Int64, true)),
+    )]
+    .into_iter()
+    .collect();
+    let union = DataType::Union(variants, arrow_schema::UnionMode::Dense);
+    let mut fields: Vec<_> = schema(ChunkKind::Base).fields().iter().cloned().collect();
+    fields[2] = std::sync::Arc::new(Field::new("value", union, true));
+    let schema = std::sync::Arc::new(Schema::new(fields));
+    let error = encode_chunk(&schema, [], &meta(ChunkKind::Base)).unwrap_err();
+    assert!(
+        matches!(&error, Error::InvalidInput(_)) && error.to_string().contains("Union"),
+        "{error}"
+    );
+}

@@ -1,0 +1,224 @@
+//! Files as a source.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::decode::Format;
+use super::error::FileError;
+use super::listing::list;
+use super::reader::{FileSplit, ReadOptions, StrictReader, TolerantReader};
+use crate::runtime::failure::UserError;
+use crate::source::Source;
+use crate::source::rate_limit::RateLimit;
+use crate::stream::record::Data;
+
+const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
+/// Listing directories again takes at most one part in so many of a worker's time.
+const LISTING_SHARE: u32 = 20;
+
+/// Records of type `T` from files: CSV with a header row, or JSON Lines; plain, or gzip if the name ends in `.gz`.
+///
+/// Directories are walked, in them hidden files and those that end in `.pending` or `.tmp` are left out. Each file is a
+/// split, known by its absolute path and read once, from its beginning to its end. Records have no timestamps of their
+/// own. A byte order mark at the start, `\r\n` and blank lines are accepted.
+///
+/// A malformed record fails the run with file, line and reason, unless the source is made [tolerant](Files::tolerant).
+///
+/// ```no_run
+/// # use millpond::{Env, Stream, WatermarkStrategy};
+/// # use millpond::source::Files;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Departure {
+///     carrier: String,
+///     delay: Option<i64>,
+/// }
+/// # fn job<'s>(env: &Env<'s>) -> Stream<'s, Departure> {
+/// env.source(Files::csv::<Departure>(["data/2013", "data/extra.csv.gz"]), WatermarkStrategy::none())
+/// # }
+/// ```
+pub struct Files<T> {
+    paths: Vec<PathBuf>,
+    endings: Vec<String>,
+    options: ReadOptions,
+    rate: RateLimit,
+    list_at: Instant,
+    types: PhantomData<fn() -> T>,
+}
+
+impl Files<()> {
+    /// CSV with a header row: columns are matched with the fields of `T` by name, an empty field is `None`. Fields in
+    /// double quotes may hold delimiters, line ends and doubled quotes.
+    pub fn csv<T: Data>(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Files<T> {
+        Files::new(paths, Format::Csv { delimiter: b',', quote: b'"' })
+    }
+
+    /// JSON Lines: a JSON value a line.
+    pub fn json_lines<T: Data>(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Files<T> {
+        Files::new(paths, Format::JsonLines)
+    }
+}
+
+impl<T: Data> Files<T> {
+    fn new(paths: impl IntoIterator<Item = impl Into<PathBuf>>, format: Format) -> Self {
+        Files {
+            paths: paths.into_iter().map(Into::into).collect(),
+            endings: Vec::new(),
+            options: ReadOptions { format, follow: false, strict: true, max_record_bytes: MAX_RECORD_BYTES },
+            rate: RateLimit::default(),
+            list_at: Instant::now(),
+            types: PhantomData,
+        }
+    }
+
+    /// Separates the fields of CSV by `delimiter` instead of a comma.
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        if let Format::Csv { delimiter: current, .. } = &mut self.options.format {
+            *current = delimiter;
+        }
+        self
+    }
+
+    /// Of the files in directories, reads only those whose names end in one of `endings`, such as `.csv`. A file that
+    /// was named itself is always read.
+    pub fn only(mut self, endings: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.endings = endings.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// With `true`, the source does not end: files may grow, and new ones may come. A last line without a line end is
+    /// then not given out before it has one. Files must only be appended to: one that has become shorter or was
+    /// replaced by another under its name fails the run. One that is removed has come to its end. A compressed file
+    /// does not grow; it must be whole when it gets its name.
+    pub fn follow(mut self, follow: bool) -> Self {
+        self.options.follow = follow;
+        self
+    }
+
+    /// A record with more bytes than this is malformed; 16 MiB unless told. It bounds the memory that a file takes.
+    pub fn max_record_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_record_bytes = bytes;
+        self
+    }
+
+    /// Reads at most so many records a second in the whole job.
+    pub fn rate(mut self, per_second: impl Into<Option<f64>>) -> Self {
+        self.rate = RateLimit::new(per_second.into());
+        self
+    }
+
+    /// Gives out malformed records as data instead of failing the run.
+    ///
+    /// ```no_run
+    /// # use millpond::{Env, WatermarkStrategy};
+    /// # use millpond::source::Files;
+    /// # fn job(env: &Env<'_>) {
+    /// let source = Files::json_lines::<(String, u64)>(["in"]).tolerant();
+    /// let (records, malformed) = env.source(source, WatermarkStrategy::none()).split_malformed();
+    /// # }
+    /// ```
+    pub fn tolerant(self) -> TolerantFiles<T> {
+        TolerantFiles(self)
+    }
+
+    fn check(&self) -> Result<(), UserError> {
+        self.rate.check()?;
+        if let Format::Csv { delimiter, quote } = self.options.format
+            && (delimiter == quote || delimiter == b'\n' || delimiter == b'\r')
+        {
+            let found = format!("{:?}", char::from(delimiter));
+            let expected = "it must differ from the quote and from line ends";
+            return Err(FileError::Option { option: "the delimiter", found, expected }.judged());
+        }
+        if self.paths.is_empty() {
+            return Err(FileError::NoPaths.judged());
+        }
+        Ok(())
+    }
+
+    fn splits(&mut self) -> Result<Vec<FileSplit>, UserError> {
+        let now = Instant::now();
+        if now < self.list_at {
+            return Ok(Vec::new());
+        }
+        self.check()?;
+        let files = list(&self.paths, &self.endings).map_err(FileError::judged)?;
+        self.list_at = now + now.elapsed().saturating_mul(LISTING_SHARE).max(Duration::from_millis(1));
+        if files.is_empty() && !self.options.follow {
+            tracing::warn!("{self} has no files: there is nothing to read");
+        }
+        Ok(files.into_iter().map(|path| FileSplit { path, offset: 0, lines: 0 }).collect())
+    }
+}
+
+impl<T> fmt::Display for Files<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("files")?;
+        if let Some(first) = self.paths.first() {
+            write!(f, " {}", first.display())?;
+        }
+        if self.paths.len() > 1 {
+            write!(f, " and {} more", self.paths.len() - 1)?;
+        }
+        Ok(())
+    }
+}
+
+fn split_id(split: &FileSplit) -> String {
+    split.path.to_string_lossy().into_owned()
+}
+
+impl<T: Data> Source for Files<T> {
+    type Item = T;
+    type Split = FileSplit;
+    type Reader = StrictReader<T>;
+
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+    fn split_id(&self, split: &FileSplit) -> String {
+        split_id(split)
+    }
+    fn discover(&mut self) -> Result<Vec<FileSplit>, UserError> {
+        self.splits()
+    }
+    fn is_bounded(&self) -> bool {
+        !self.options.follow
+    }
+    fn open(&self, split: FileSplit) -> Result<StrictReader<T>, UserError> {
+        StrictReader::open(split, self.options).map_err(FileError::judged)
+    }
+    fn rate(&self) -> Option<f64> {
+        self.rate.per_second()
+    }
+}
+
+/// [`Files`] that give out malformed records as data. See [`Files::tolerant`].
+pub struct TolerantFiles<T>(Files<T>);
+
+impl<T: Data> Source for TolerantFiles<T> {
+    type Item = super::Parsed<T>;
+    type Split = FileSplit;
+    type Reader = TolerantReader<T>;
+
+    fn describe(&self) -> String {
+        self.0.to_string()
+    }
+    fn split_id(&self, split: &FileSplit) -> String {
+        split_id(split)
+    }
+    fn discover(&mut self) -> Result<Vec<FileSplit>, UserError> {
+        self.0.splits()
+    }
+    fn is_bounded(&self) -> bool {
+        self.0.is_bounded()
+    }
+    fn open(&self, split: FileSplit) -> Result<TolerantReader<T>, UserError> {
+        TolerantReader::open(split, self.0.options).map_err(FileError::judged)
+    }
+    fn rate(&self) -> Option<f64> {
+        Source::rate(&self.0)
+    }
+}

@@ -1,0 +1,133 @@
+//! Runs a job in every way in which it may be run, and compares.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use millpond::{Data, Env, Job, RestartStrategy, RunEnd, RunOptions, RunningJob};
+
+use crate::sink::Ledger;
+use crate::source::{Gate, Numbers};
+
+/// How many numbers the jobs read.
+pub(crate) const COUNT: u64 = 600;
+/// Into how many runs they are cut.
+const CUTS: u64 = 4;
+/// The parallelism of each run.
+const PARALLELISM: [usize; CUTS as usize + 1] = [2, 1, 3, 4, 2];
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A job over [`Numbers`], for tests.
+pub(crate) trait Definition<T>: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send + Sync + 'static {}
+impl<T, F: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send + Sync + 'static> Definition<T> for F {}
+
+/// A job, the way into it and the way out.
+struct Trial<T> {
+    job: Job,
+    gate: Gate,
+    ledger: Ledger<T>,
+    store: String,
+    /// How many sources read the numbers.
+    sources: u64,
+}
+
+impl<T: Data + Ord + Sync> Trial<T> {
+    fn new(sources: u64, define: &impl Definition<T>) -> Self {
+        static STORES: AtomicU64 = AtomicU64::new(0);
+        let store = format!("memory://recovery-{}", STORES.fetch_add(1, Ordering::Relaxed));
+        let (gate, ledger) = (Gate::default(), Ledger::new());
+        let (define, numbers, out) =
+            (define.clone(), Numbers { count: COUNT, gate: gate.clone() }, ledger.clone());
+        let job = Job::new("trial", move |env| {
+            define(env, numbers.clone(), out.clone());
+            Ok(())
+        });
+        Trial { job, gate, ledger, store, sources }
+    }
+
+    fn start(&self, parallelism: usize, from: Option<String>) -> RunningJob {
+        let options = RunOptions {
+            parallelism: Some(parallelism),
+            store: Some(self.store.clone()),
+            checkpoint_interval: Duration::from_millis(20),
+            restart: RestartStrategy::None,
+            from,
+            ..RunOptions::default()
+        };
+        self.job.start(options).unwrap()
+    }
+
+    /// Lets the source come to the end of part `cut`, and waits until all of that is in a snapshot.
+    fn pass(&self, running: &RunningJob, cut: u64, read_before: u64) -> u64 {
+        let limit = COUNT * (cut + 1) / (CUTS + 1);
+        self.gate.open(limit);
+        let due = (limit - read_before) * self.sources;
+        wait("the sources to come to the gate", || running.records_read() >= due);
+        let published = running.snapshots_published();
+        // The one under way may have begun before; the next one has not.
+        wait("two snapshots", || running.snapshots_published() >= published + 2);
+        limit
+    }
+
+    fn finish(&self, parallelism: usize, from: Option<String>) {
+        self.gate.open(COUNT);
+        let report = self.start(parallelism, from).wait().unwrap();
+        assert_eq!(report.end, RunEnd::Finished);
+    }
+
+    fn sorted(&self) -> Vec<T> {
+        let mut records = self.ledger.records();
+        records.sort();
+        records
+    }
+}
+
+fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Runs the job that `define` makes, which reads the numbers with so many `sources`: whole, crashed, and stopped. Each time
+/// it must have committed `expected`, in any order.
+pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
+    sources: u64,
+    define: impl Definition<T>,
+    mut expected: Vec<T>,
+) {
+    assert!(!expected.is_empty(), "nothing is expected");
+    expected.sort();
+
+    for parallelism in 1..=4 {
+        let trial = Trial::new(sources, &define);
+        trial.finish(parallelism, None);
+        assert_eq!(trial.sorted(), expected, "run whole, parallelism {parallelism}");
+    }
+
+    let trial = Trial::new(sources, &define);
+    let mut read = 0;
+    for cut in 0..CUTS {
+        let running = trial.start(PARALLELISM[cut as usize], None);
+        read = trial.pass(&running, cut, read);
+        // Some of what follows is read, and lost again.
+        trial.gate.open(read + 30);
+        assert_eq!(running.interrupt().unwrap().end, RunEnd::Interrupted);
+        trial.gate.open(read);
+    }
+    trial.finish(PARALLELISM[CUTS as usize], None);
+    assert_eq!(trial.sorted(), expected, "crashed {CUTS} times");
+
+    let trial = Trial::new(sources, &define);
+    let (mut read, mut from) = (0, None);
+    for cut in 0..CUTS {
+        let running = trial.start(PARALLELISM[cut as usize], from);
+        read = trial.pass(&running, cut, read);
+        let RunEnd::Stopped(savepoint) = running.stop(false).unwrap().end else { panic!("it did not stop") };
+        from = Some(savepoint);
+    }
+    trial.finish(PARALLELISM[CUTS as usize], from);
+    assert_eq!(trial.sorted(), expected, "stopped {CUTS} times");
+}

@@ -1,0 +1,14 @@
+//! The recovery matrix: every kind of state, run whole, crashed after each snapshot, and stopped and started again, at
+//! other parallelisms each time. The output is compared with what plain Rust makes of the same records.
+
+mod harness;
+mod sink;
+mod source;
+
+mod backpressure;
+mod broadcast;
+mod connected;
+mod failing;
+mod keyed;
+mod operator_state;
+mod timers;

@@ -1,0 +1,47 @@
+//! A savepoint in the middle, a stop, and on with more or fewer workers.
+
+use crate::support::oracle::expected;
+use crate::support::scene::{Scene, bundled};
+
+#[test]
+fn a_stopped_job_goes_on_at_another_parallelism() {
+    let expected = expected(&std::fs::read_to_string(bundled()).unwrap());
+    for (before, after) in [(1, 3), (3, 2), (2, 4), (4, 1)] {
+        let scene = Scene::new();
+        let mut run = scene.start(&format!("-p {before} --rate 9000 --checkpoint-interval 200ms"));
+        let control = run.control();
+        run.wait_until("a checkpoint", || !scene.history().snapshots("checkpoint").is_empty());
+        let savepoint = control.savepoint(None);
+        assert!(scene.history().snapshots("savepoint").contains(&savepoint), "{savepoint} is not in the log");
+        control.stop(false);
+        run.wait().succeeded();
+        assert_eq!(scene.history().last().as_deref(), Some("stop"));
+        scene.assert_output_so_far(&expected);
+
+        scene.finish(&format!("-p {after} -s flights@latest"));
+        scene.assert_output(&expected);
+        assert_eq!(scene.history().restores(), 1);
+        assert!(scene.history().snapshots("savepoint").contains(&savepoint), "{savepoint} has been deleted");
+    }
+}
+
+#[test]
+fn the_millpond_command_takes_the_savepoint_and_stops_the_job() {
+    let expected = expected(&std::fs::read_to_string(bundled()).unwrap());
+    let scene = Scene::new();
+    let mut run = scene.start("-p 2 --rate 9000");
+    let control = run.control();
+    let list = control.command("list").succeeded();
+    assert!(list.stdout.contains("flights"), "{}", list.stdout);
+    let taken = control.command("savepoint flights --tag half-way").succeeded();
+    let savepoints = scene.history().snapshots("savepoint");
+    assert_eq!(savepoints.len(), 1);
+    assert!(taken.stdout.contains(&savepoints[0]), "it does not say {}: {}", savepoints[0], taken.stdout);
+    control.command("stop flights").succeeded();
+    run.wait().succeeded();
+
+    let fits = scene.bare("check --store store -s flights@latest").wait();
+    assert_eq!(fits.status.code(), Some(0), "{}\n{}", fits.stdout, fits.stderr);
+    scene.finish("-p 3 -s flights@latest");
+    scene.assert_output(&expected);
+}

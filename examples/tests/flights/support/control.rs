@@ -1,0 +1,64 @@
+//! A job's control server, by its REST paths.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::binary;
+use super::run::{Ended, Run};
+use super::until;
+
+/// The control server of a job called `flights`.
+pub(crate) struct Control {
+    address: String,
+}
+
+impl Control {
+    pub(crate) fn new(address: &str) -> Self {
+        Control { address: address.to_owned() }
+    }
+
+    /// The answer to a GET; `None` if nobody answers.
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        ureq::get(format!("{}{path}", self.address)).call().ok()?.body_mut().read_json().ok()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.address);
+        let mut answer = ureq::post(&url).send_json(body).unwrap_or_else(|error| panic!("POST {url}: {error}"));
+        answer.body_mut().read_json().unwrap()
+    }
+
+    /// Takes a savepoint, and gives its address once it is there.
+    pub(crate) fn savepoint(&self, tag: Option<&str>) -> String {
+        let trigger = self.post("/jobs/flights/savepoints", &json!({ "tag": tag }));
+        let request = trigger["request-id"].as_str().unwrap_or_else(|| panic!("no request-id in {trigger}"));
+        until("the savepoint", || {
+            let status = self.get(&format!("/jobs/flights/savepoints/{request}"))?;
+            if status["status"]["id"] != "COMPLETED" {
+                return None;
+            }
+            let location = status["operation"]["location"].as_str();
+            Some(location.unwrap_or_else(|| panic!("the savepoint failed: {status}")).to_owned())
+        })
+    }
+
+    /// Asks the job to take a savepoint and end.
+    pub(crate) fn stop(&self, drain: bool) {
+        let trigger = self.post("/jobs/flights/stop", &json!({ "drain": drain }));
+        assert!(trigger["request-id"].is_string(), "no request-id in {trigger}");
+    }
+
+    /// Asks the job to end.
+    pub(crate) fn cancel(&self) {
+        let url = format!("{}/jobs/flights?mode=cancel", self.address);
+        ureq::patch(&url).send_empty().unwrap_or_else(|error| panic!("PATCH {url}: {error}"));
+    }
+
+    /// Runs the `millpond` command on this job, with these arguments, separated by blanks.
+    pub(crate) fn command(&self, arguments: &str) -> Ended {
+        let mut command = Command::new(binary::millpond());
+        command.args(arguments.split_whitespace()).arg("--address").arg(&self.address);
+        Run::start(command).wait()
+    }
+}

@@ -1,0 +1,25 @@
+# Recipes equal the steps of .ci/run.
+
+# All of them.
+ci:
+    .ci/run
+
+test:
+    cargo test --workspace
+
+# Kill the flights job many times, at other moments each time.
+test-kills kills="200" seed="1":
+    MILLPOND_TEST_KILLS={{kills}} MILLPOND_TEST_SEED={{seed}} cargo test -p millpond-examples --test flights crash
+
+fmt:
+    cargo fmt --all
+
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --open
+
+flights *options:
+    cargo run --release --example flights -- run {{options}}
