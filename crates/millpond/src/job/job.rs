@@ -1,8 +1,11 @@
 //! A job that can be planned and run.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use millpond_snapshot::JobName;
+use millpond_snapshot::log::SnapshotId;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::definition::{self, Definition};
@@ -12,6 +15,7 @@ use crate::control::request::{Refusal, Request, RequestKind, Requests};
 use crate::control::view::{JobView, Outcome};
 use crate::error::Error;
 use crate::runtime::coordinator::drive::RunEnd;
+use crate::runtime::coordinator::publish::Publisher;
 use crate::runtime::run::{Begun, Launch};
 use crate::stream::env::Env;
 
@@ -84,12 +88,20 @@ impl Job {
         let follows = launch.options.cluster.as_ref().is_some_and(|cluster| cluster.process != 0);
         if follows {
             let stop = Arc::clone(&interrupt);
-            let run = runtime.spawn(async move { Ok((launch.follow(&address, &stop).await?, None)) });
-            return Ok(RunningJob { runtime, run, requests, interrupt, view: None, restore_plan: None });
+            let run = runtime.spawn(async move {
+                let end = launch.follow(&address, &stop).await;
+                (end.map(|end| (end, None)), None)
+            });
+            return Ok(RunningJob::new(runtime, run, requests, interrupt));
         }
         let Begun { session, restored, restore_plan, view } = runtime.block_on(launch.begin(&address))?;
-        let run = runtime.spawn(session.run(restored, asked, Arc::clone(&interrupt)));
-        Ok(RunningJob { runtime, run, requests, interrupt, view: Some(view), restore_plan })
+        let stop = Arc::clone(&interrupt);
+        let run = runtime.spawn(async move {
+            let (outcome, publisher) = session.run(restored, asked, stop).await;
+            (outcome, Some(publisher))
+        });
+        let running = RunningJob::new(runtime, run, requests, interrupt);
+        Ok(RunningJob { view: Some(view), restore_plan, ..running })
     }
 
     fn launch(&self, options: RunOptions) -> Result<Launch, Error> {
@@ -122,7 +134,11 @@ impl Job {
     }
 }
 
-type RunOutcome = Result<(RunEnd, Option<millpond_snapshot::log::SnapshotId>), Error>;
+/// How a run ended, and what keeps its view up.
+type RunOutcome = (Result<(RunEnd, Option<SnapshotId>), Error>, Option<Publisher>);
+
+/// How long what goes on beside a run may take to end.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A job that runs in the background.
 ///
@@ -135,17 +151,41 @@ pub struct RunningJob {
     /// In process 0.
     pub(crate) view: Option<watch::Receiver<Arc<JobView>>>,
     pub(crate) restore_plan: Option<super::restore_plan::RestorePlan>,
+    /// What goes on beside the run and is waited for when it has ended.
+    attendants: Vec<tokio::task::JoinHandle<()>>,
+    over: Arc<Notify>,
 }
 
 impl RunningJob {
+    fn new(
+        runtime: tokio::runtime::Runtime,
+        run: tokio::task::JoinHandle<RunOutcome>,
+        requests: Requests,
+        interrupt: Arc<Notify>,
+    ) -> Self {
+        let (attendants, over) = (Vec::new(), Arc::default());
+        RunningJob { runtime, run, requests, interrupt, view: None, restore_plan: None, attendants, over }
+    }
+
+    /// Runs `beside` the job. It is told when the run is over, and then has a moment to end.
+    pub(crate) fn attend<F: Future<Output = ()> + Send + 'static>(&mut self, beside: impl FnOnce(Arc<Notify>) -> F) {
+        let attendant = self.runtime.spawn(beside(Arc::clone(&self.over)));
+        self.attendants.push(attendant);
+    }
+
     /// Waits until it ends.
     ///
     /// # Errors
     /// As [`Job::run`].
     pub fn wait(mut self) -> Result<RunReport, Error> {
         let outcome = self.runtime.block_on(&mut self.run);
-        let (end, snapshot) =
-            outcome.map_err(|error| Error::failed(format!("the coordinator broke: {error}")))??;
+        let broke = |error| Error::failed(format!("the coordinator broke: {error}"));
+        let (outcome, _view) = outcome.map_err(broke)?;
+        for attendant in self.attendants.drain(..) {
+            self.over.notify_one();
+            let _ = self.runtime.block_on(async { tokio::time::timeout(FAREWELL, attendant).await });
+        }
+        let (end, snapshot) = outcome?;
         Ok(RunReport { end, snapshot: snapshot.map(|id| id.to_string()) })
     }
 

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::cli::{self, CheckOptions, Command};
 use super::job::{DEFAULT_STORE, Job, RunReport, RunningJob};
-use super::options::RunOptions;
+use super::options::{Listen, RunOptions};
 use super::restore_plan::{Fit, RestorePlan, derived_uids};
 use super::{check, progress};
 use crate::control::server;
@@ -119,9 +119,9 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
         let own = Arc::new(own);
         let quiet = options.quiet;
         let listen = options.listen.clone();
-        let running = self.job(Arc::clone(&own)).start(options)?;
+        let mut running = self.job(Arc::clone(&own)).start(options)?;
         let leads = running.view.is_some();
-        let _background = attend(&running, &self.name, &listen, quiet)?;
+        attend(&mut running, &self.name, &listen, quiet)?;
         let report = running.wait()?;
         let name = &self.name;
         let from = report.snapshot.as_deref();
@@ -168,43 +168,34 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
     }
 }
 
-/// What goes on beside a run: the control server, the progress line, and an ear for Ctrl-C. It ends with the result.
-fn attend(
-    running: &RunningJob,
-    name: &str,
-    listen: &super::options::Listen,
-    quiet: bool,
-) -> Result<tokio::sync::oneshot::Sender<()>, Error> {
-    let (alive, ended) = tokio::sync::oneshot::channel::<()>();
-    let handle = running.handle();
+/// What goes on beside a run: the control server, the progress line, and an ear for Ctrl-C.
+fn attend(running: &mut RunningJob, name: &str, listen: &Listen, quiet: bool) -> Result<(), Error> {
     let interrupt = running.interrupter();
-    handle.spawn(async move {
+    running.handle().spawn(async move {
         wait_for_signal().await;
         interrupt.notify_one();
         wait_for_signal().await;
         // The first asked politely.
         std::process::exit(i32::from(INTERRUPTED));
     });
-    let Some(view) = running.view.clone() else { return Ok(alive) };
+    let Some(view) = running.view.clone() else { return Ok(()) };
     if !quiet {
         announce(name, running);
     }
-    if let Some(listener) = handle.block_on(server::bind(listen))? {
+    if let Some(listener) = running.handle().block_on(server::bind(listen))? {
         if let (Ok(address), false) = (listener.local_addr(), quiet) {
             say(&format!("{name}: control server at http://{address}"));
         }
         let (requests, view) = (running.requests(), view.clone());
-        handle.spawn(async move {
-            let over = async {
-                let _ = ended.await;
-            };
+        running.attend(|over| async move {
+            let over = async move { over.notified().await };
             if let Err(error) = server::serve(listener, view, requests, over).await {
                 tracing::warn!(%error, "the control server broke");
             }
         });
     }
-    handle.spawn(progress::show(view, quiet));
-    Ok(alive)
+    running.handle().spawn(progress::show(view, quiet));
+    Ok(())
 }
 
 fn announce(name: &str, running: &RunningJob) {

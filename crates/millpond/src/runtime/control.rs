@@ -56,7 +56,9 @@ pub(crate) fn build(worker: &mut Worker, place: Place, coordinator: impl Fn(ToCo
     Control { mailbox, verdict }
 }
 
-type Addressed = (u64, Envelope);
+/// A message and the worker that it is for. It travels as JSON: timely's own encoding of what crosses a connection does
+/// not take types that leave out fields, as references to chunks do.
+type Addressed = (u64, String);
 
 fn speak<'s>(
     scope: Scope<'s, u64>,
@@ -86,9 +88,10 @@ fn speak<'s>(
             let mut finished = false;
             for (target, envelope) in receiver.try_iter() {
                 finished |= matches!(envelope, Envelope::Down(ToWorker::Finish));
+                let text = encode(&envelope);
                 match target {
-                    Some(worker) => session.give((worker as u64, envelope)),
-                    None => (0..workers as u64).for_each(|to| session.give((to, envelope.clone()))),
+                    Some(worker) => session.give((worker as u64, text)),
+                    None => (0..workers as u64).for_each(|to| session.give((to, text.clone()))),
                 }
             }
             if speaks_for_process {
@@ -97,7 +100,7 @@ fn speak<'s>(
                     last_balance = balance;
                     for other in (0..processes).filter(|other| *other != process) {
                         let message = ToWorker::FlowElsewhere { process, balance };
-                        session.give(((other * threads) as u64, Envelope::Down(message)));
+                        session.give(((other * threads) as u64, encode(&Envelope::Down(message))));
                     }
                 }
                 activator.activate_after(FLOW_INTERVAL);
@@ -128,7 +131,12 @@ fn listen<'s>(
     builder.build(move |_capabilities| {
         move |_frontiers| {
             input.for_each(|_capability, messages| {
-                for (_, envelope) in messages.drain(..) {
+                for (_, text) in messages.drain(..) {
+                    // Whoever is on the other end of the connection has shown that it runs the same program.
+                    let Ok(envelope) = serde_json::from_str(&text) else {
+                        tracing::error!("a control message could not be read: {text}");
+                        continue;
+                    };
                     match envelope {
                         Envelope::Up(message) => coordinator(message),
                         Envelope::Down(ToWorker::BeginEpoch(epoch)) => mailbox.begin_epoch(epoch),
@@ -151,4 +159,9 @@ fn listen<'s>(
             });
         }
     });
+}
+
+fn encode(envelope: &Envelope) -> String {
+    // All of it is plain data with string keys, which JSON can always say.
+    serde_json::to_string(envelope).unwrap_or_else(|error| unreachable!("a control message has no JSON: {error}"))
 }

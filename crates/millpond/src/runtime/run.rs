@@ -237,20 +237,22 @@ fn start(
 }
 
 impl Session {
-    /// Runs until the job is over. `restored` is what the first attempt starts with.
+    /// Runs until the job is over. `restored` is what the first attempt starts with. The view outlives the run, so that
+    /// whoever asked for something can still see what became of it.
     pub(crate) async fn run(
         mut self,
         restored: Restored,
         requests: mpsc::Receiver<Request>,
         interrupt: Arc<Notify>,
-    ) -> Result<(RunEnd, Option<SnapshotId>), Error> {
+    ) -> (Result<(RunEnd, Option<SnapshotId>), Error>, Publisher) {
         let outcome = self.attempts(restored, requests, &interrupt).await;
         self.publisher.status(match &outcome {
             Ok(RunEnd::Finished | RunEnd::Stopped(_)) => JobStatus::Finished,
             Ok(RunEnd::Cancelled | RunEnd::Interrupted) => JobStatus::Cancelled,
             Err(_) => JobStatus::Failed,
         });
-        Ok((outcome?, self.base.as_ref().map(Entry::id)))
+        let newest = self.base.as_ref().map(Entry::id);
+        (outcome.map(|end| (end, newest)), self.publisher)
     }
 
     async fn attempts(
@@ -261,8 +263,10 @@ impl Session {
     ) -> Result<RunEnd, Error> {
         let mut tracker = RestartTracker::new(self.options.restart.clone());
         let mut last = None;
+        let mut started = false;
         let mut epoch = restored.snapshot.as_ref().map_or(1, |(_, manifest)| manifest.epoch.0 + 1);
         loop {
+            let before = self.base.as_ref().map(Entry::id);
             let (end, next_epoch) = self.attempt(Arc::new(restored), epoch, &mut requests, interrupt).await?;
             epoch = next_epoch + 1;
             let report = match end {
@@ -271,8 +275,12 @@ impl Session {
                 AttemptEnd::Cancelled => return self.cancelled().await,
                 AttemptEnd::Failed(report) => report,
             };
+            // What fails before anything has been read fails for a reason that somebody has to mend.
+            started |= self.publisher.records_read() > 0 || self.base.as_ref().map(Entry::id) != before;
             let decision = tracker.on_failure(Instant::now());
-            let hopeless = if report.permanent {
+            let hopeless = if !started {
+                "; it could not start"
+            } else if report.permanent {
                 "; another attempt would meet it again"
             } else if report.is_repeated(last.as_ref()) {
                 "; it did so twice in a row on the same record"

@@ -33,6 +33,10 @@ impl Publisher {
         });
     }
 
+    pub(crate) fn records_read(&self) -> u64 {
+        self.0.borrow().records_read
+    }
+
     /// Shows where a snapshot stands.
     pub(crate) fn snapshot(&self, pending: &PendingSnapshot, outcome: Outcome, bytes: (u64, u64)) {
         let (acknowledged, subtasks) = pending.progress();
