@@ -19,8 +19,13 @@ impl Control {
     }
 
     /// The answer to a GET; `None` if nobody answers.
-    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+    fn get(&self, path: &str) -> Option<Value> {
         ureq::get(format!("{}{path}", self.address)).call().ok()?.body_mut().read_json().ok()
+    }
+
+    /// Whether the job takes requests.
+    pub(crate) fn is_running(&self) -> bool {
+        self.get("/jobs/flights").is_some_and(|job| job["state"] == "RUNNING")
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
