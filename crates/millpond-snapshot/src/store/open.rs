@@ -125,9 +125,22 @@ fn directory(path: PathBuf, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
         may_have_happened: false,
         source,
     };
-    if mode == OpenMode::CreateIfMissing {
-        std::fs::create_dir_all(&path)
-            .map_err(|error| storage("create the store", error.into()))?;
+    if mode == OpenMode::CreateIfMissing && !path.is_dir() {
+        // Only the last directory is made: a path that leads nowhere is a mistake, or a disk that is not mounted.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            return Err(Error::NotFound(format!(
+                "cannot create the store {}: there is no directory {}; create it, or check the path",
+                path.display(),
+                parent.display()
+            )));
+        }
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(storage("create the store", error.into()));
+            }
+            _ => {}
+        }
     } else if !path.is_dir() {
         return Err(Error::NotFound(format!(
             "there is no store at {}: no such directory; check the path",

@@ -17,6 +17,7 @@ use super::coordinator::assembly::Assembly;
 use super::coordinator::drive::{AttemptEnd, Driver, Ears, RunEnd, new_id};
 use super::coordinator::history::History;
 use super::coordinator::publish::Publisher;
+use super::lost;
 use super::message::ToWorker;
 use super::restart::{RestartDecision, RestartTracker};
 use super::restore::Restored;
@@ -142,7 +143,8 @@ impl Launch {
                 () = interrupt.notified() => return Ok(RunEnd::Interrupted),
             };
             let (to_coordinator, _nobody) = mpsc::unbounded_channel();
-            let rein = Arc::new(Rein::new(threads));
+            let rein = Arc::new(Rein::new(threads, &sockets));
+            let lost = lost::watch();
             let team = Team {
                 definition: Arc::clone(&self.definition),
                 plan: Arc::clone(&plan),
@@ -167,6 +169,10 @@ impl Launch {
             let mut ended = start(team, sockets)?;
             let end = tokio::select! {
                 end = &mut ended => end,
+                () = lost.notified() => {
+                    rein.abort();
+                    ended.await
+                }
                 () = interrupt.notified() => {
                     rein.abort();
                     return Ok(RunEnd::Interrupted);
@@ -175,7 +181,7 @@ impl Launch {
             match end.map_err(Error::failed)?? {
                 WorkerEnd::Finished => return Ok(RunEnd::Finished),
                 WorkerEnd::Aborted { again: false } => return Ok(RunEnd::Cancelled),
-                WorkerEnd::Aborted { again: true } => {}
+                WorkerEnd::Aborted { again: true } => tracing::warn!("the attempt failed; the processes meet again"),
             }
         }
     }
@@ -327,7 +333,8 @@ impl Session {
         let processes = self.options.cluster.as_ref().map_or(1, |cluster| cluster.hosts.len());
         let threads = self.workers / processes;
         let sockets = self.meet(&restored, first_epoch).await?;
-        let rein = Arc::new(Rein::new(threads));
+        let rein = Arc::new(Rein::new(threads, &sockets));
+        let lost = lost::watch();
         let (to_coordinator, from_workers) = mpsc::unbounded_channel();
         let team = Team {
             definition: Arc::clone(&self.definition),
@@ -358,7 +365,7 @@ impl Session {
         });
         let assembly = Assembly::new(&self.plan, &restored);
         let workers = self.workers;
-        let ears = Ears { from_workers, requests, interrupt, ended: relayed };
+        let ears = Ears { from_workers, requests, interrupt, lost: &lost, ended: relayed };
         let commander = Arc::clone(&rein);
         let outcome =
             Driver::new(self, workers, first_epoch, assembly).drive(ears, || commander.commander()).await;

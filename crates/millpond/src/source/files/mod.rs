@@ -25,6 +25,7 @@ mod listing;
 mod malformed;
 mod reader;
 mod source;
+mod text;
 #[cfg(test)]
 mod tests;
 
