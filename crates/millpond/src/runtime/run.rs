@@ -181,7 +181,9 @@ impl Launch {
             match end.map_err(Error::failed)?? {
                 WorkerEnd::Finished => return Ok(RunEnd::Finished),
                 WorkerEnd::Aborted { again: false } => return Ok(RunEnd::Cancelled),
-                WorkerEnd::Aborted { again: true } => tracing::warn!("the attempt failed; the processes meet again"),
+                WorkerEnd::Aborted { again: true } => {
+                    tracing::warn!("the attempt failed; the processes meet again")
+                }
             }
         }
     }
@@ -267,7 +269,7 @@ impl Session {
         mut requests: mpsc::Receiver<Request>,
         interrupt: &Notify,
     ) -> Result<RunEnd, Error> {
-        let mut tracker = RestartTracker::new(self.options.restart.clone());
+        let mut tracker = RestartTracker::new(self.options.restart);
         let mut last = None;
         let mut started = false;
         let mut epoch = restored.snapshot.as_ref().map_or(1, |(_, manifest)| manifest.epoch.0 + 1);

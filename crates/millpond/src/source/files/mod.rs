@@ -25,9 +25,9 @@ mod listing;
 mod malformed;
 mod reader;
 mod source;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use malformed::{MalformedRecord, Parsed};
 pub use reader::{FileSplit, StrictReader, TolerantReader};
