@@ -78,24 +78,21 @@ impl StateReader {
             for input in &mut self.open {
                 windows.extend(input.take(end)?);
             }
-            let (Some(schema), false) = (self.schema.clone(), windows.is_empty()) else {
-                continue;
+            let Some(schema) = self.schema.clone() else {
+                return Ok(None);
             };
-            let drop = self.tombstones == Tombstones::Drop;
             let windows = windows.into_iter().map(|window| shape(&schema, window));
             let windows = windows.collect::<Result<Vec<_>>>()?;
-            let merged = merge_windows(&schema, self.state, &windows, drop)?;
+            let drop = self.tombstones == Tombstones::Drop;
+            let mut merged = merge_windows(&schema, self.state, &windows, drop)?;
             if merged.num_rows() == 0 {
                 continue;
             }
-            return match merged.schema_ref().index_of(DELETED) {
-                Ok(index) if drop => {
-                    let mut merged = merged;
-                    merged.remove_column(index);
-                    Ok(Some(merged))
-                }
-                _ => Ok(Some(merged)),
-            };
+            if drop {
+                // The last one: see `with_deleted`.
+                merged.remove_column(schema.fields().len() - 1);
+            }
+            return Ok(Some(merged));
         }
     }
 
@@ -187,6 +184,7 @@ fn shape(schema: &SchemaRef, window: RecordBatch) -> Result<RecordBatch> {
     RecordBatch::try_new(schema.clone(), columns).map_err(unmergeable)
 }
 
+/// The columns of a delta, given those of a base or a delta: `deleted` is the last.
 fn with_deleted(schema: &SchemaRef) -> SchemaRef {
     if schema.column_with_name(DELETED).is_some() {
         return schema.clone();
