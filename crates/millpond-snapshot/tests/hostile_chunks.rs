@@ -5,8 +5,9 @@ mod common;
 #[path = "common/harm.rs"]
 mod harm;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use common::{encode, job, meta, rows, schema};
@@ -15,6 +16,9 @@ use millpond_snapshot::chunk::{ChunkKind, ChunkReader, ChunkRef, StateKind, enco
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{ChunkHash, Error, Store};
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
 static CHUNK: LazyLock<(Bytes, ChunkRef)> = LazyLock::new(|| {
@@ -208,19 +212,76 @@ fn rows_that_do_not_make_a_chunk_are_refused() {
 
 #[test]
 fn a_type_that_parquet_does_not_have_is_refused_by_name() {
-    let variants: arrow_schema::UnionFields = [(
-        0,
-        std::sync::Arc::new(Field::new("a", DataType::Int64, true)),
-    )]
-    .into_iter()
-    .collect();
+    let variants: arrow_schema::UnionFields =
+        [(0, Arc::new(Field::new("a", DataType::Int64, true)))]
+            .into_iter()
+            .collect();
     let union = DataType::Union(variants, arrow_schema::UnionMode::Dense);
     let mut fields: Vec<_> = schema(ChunkKind::Base).fields().iter().cloned().collect();
-    fields[2] = std::sync::Arc::new(Field::new("value", union, true));
-    let schema = std::sync::Arc::new(Schema::new(fields));
+    fields[2] = Arc::new(Field::new("value", union, true));
+    let schema = Arc::new(Schema::new(fields));
     let error = encode_chunk(&schema, [], &meta(ChunkKind::Base)).unwrap_err();
     assert!(
         matches!(&error, Error::InvalidInput(_)) && error.to_string().contains("Union"),
         "{error}"
     );
+}
+
+/// A chunk that says the right things of itself and holds these hashes, as the encoder would not write it.
+fn forged(hashes: Vec<u64>) -> (Bytes, ChunkRef) {
+    let good = encode(ChunkKind::Base, &[("a", Some(1))]).reference();
+    let rows = hashes.len();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt64Array::from(hashes)),
+        Arc::new(StringArray::from(vec!["a"; rows])),
+        Arc::new(UInt64Array::from(vec![1; rows])),
+    ];
+    let batch = RecordBatch::try_new(schema(ChunkKind::Base), columns).unwrap();
+    let about = [
+        ("format_version", "1"),
+        ("state_kind", "value"),
+        ("chunk_kind", "base"),
+        ("hash_start", "0000000000000000"),
+        ("hash_end", "00000000000000ff"),
+        ("job", "flights"),
+    ];
+    let about =
+        about.map(|(key, value)| KeyValue::new(format!("millpond.{key}"), value.to_owned()));
+    let properties = WriterProperties::builder()
+        .set_key_value_metadata(Some(about.to_vec()))
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let bytes = Bytes::from(writer.into_inner().unwrap());
+    let (hash, range) = (ChunkHash::of(&bytes), HashRange::new(0, 255).unwrap());
+    (
+        bytes.clone(),
+        ChunkRef {
+            hash,
+            range,
+            rows: rows as u64,
+            bytes: bytes.len() as u64,
+            ..good
+        },
+    )
+}
+
+#[test]
+fn rows_out_of_order_or_out_of_range_are_found_when_they_are_read() {
+    let read = |hashes| {
+        let (bytes, reference) = forged(hashes);
+        let reader = ChunkReader::new(bytes, &reference, StateKind::Value, HashRange::FULL)?;
+        reader
+            .map(|batch| batch.map(|batch| batch.num_rows()))
+            .sum::<Result<usize, Error>>()
+    };
+    assert_eq!(read(vec![1, 2, 2, 255]).unwrap(), 4);
+    for (hashes, says) in [(vec![1, 3, 2], "not sorted"), (vec![1, 256], "outside")] {
+        let error = read(hashes).unwrap_err();
+        assert!(
+            matches!(&error, Error::Corrupt { field, .. } if field == "column hash"),
+            "{error}"
+        );
+        assert!(error.to_string().contains(says), "{error}");
+    }
 }

@@ -1,5 +1,9 @@
 //! A store that fails, delays, or succeeds and then reports failure, as told.
-#![allow(unreachable_pub, reason = "a module of a test program")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test program uses a part of it"
+)]
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -118,6 +122,7 @@ impl ObjectStore for Faulty {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
+        (self.next)("delete");
         self.objects.delete_stream(locations)
     }
 
