@@ -8,12 +8,13 @@ mod faulty;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{entry, job, record, start};
+use common::{encode, entry, job, record, start};
 use faulty::{Fault, Faulty};
 use futures::FutureExt;
+use millpond_snapshot::chunk::ChunkKind;
 use millpond_snapshot::log::{EntryBody, JobLog};
-use millpond_snapshot::repository::{begin_from, jobs, remove};
-use millpond_snapshot::store::layout;
+use millpond_snapshot::repository::{begin_from, copy, jobs, remove, resolve, verify};
+use millpond_snapshot::store::{OpenMode, layout};
 use millpond_snapshot::{Error, Sequence, Store};
 use object_store::memory::InMemory;
 
@@ -109,4 +110,42 @@ async fn a_log_that_changes_while_it_is_read_is_read_again() {
         [1, 3],
         "collection would take what entry 3 names for garbage"
     );
+}
+
+#[tokio::test]
+async fn what_is_collected_while_a_copy_counts_on_it_is_copied_after_all() {
+    let from = Store::open("memory://race-copy", OpenMode::CreateIfMissing)
+        .await
+        .unwrap();
+    let chunk = from
+        .put_chunk(encode(ChunkKind::Base, &[("a", Some(1))]))
+        .await
+        .unwrap();
+    let log = JobLog::open(&from, &job("flights"));
+    log.append(&entry(
+        1,
+        1,
+        EntryBody::Savepoint(record(vec![chunk.clone()])),
+    ))
+    .await
+    .unwrap();
+    let snapshot = resolve(&from, "flights@1").await.unwrap();
+
+    let objects = Arc::new(InMemory::new());
+    copy(
+        &snapshot,
+        &Store::over(objects.clone(), "calm://"),
+        None,
+        |_, _| {},
+    )
+    .await
+    .unwrap();
+    let path = chunk.path();
+    let store = interrupted(&objects, "put", move |calm| {
+        now(calm.delete(&path)).unwrap()
+    });
+    let copied = copy(&snapshot, &store, None, |_, _| {}).await.unwrap();
+    assert_eq!((copied.objects, copied.present), (0, 1));
+    let copied = resolve(&store, &copied.id.to_string()).await.unwrap();
+    assert_eq!(verify(&[copied], |_, _| {}).await.unwrap().problems, []);
 }
