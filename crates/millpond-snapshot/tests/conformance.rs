@@ -21,6 +21,15 @@ use millpond_snapshot::store::{OpenMode, PutOutcome, layout};
 use millpond_snapshot::{Error, Store};
 use object_store::path::Path;
 
+#[tokio::test]
+async fn a_store_is_not_made_where_no_directory_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = directory.path().join("not-mounted/store");
+    let refused = Store::open(address.to_str().unwrap(), OpenMode::CreateIfMissing).await.unwrap_err();
+    assert!(matches!(&refused, Error::NotFound(message) if message.contains("not-mounted")), "{refused}");
+    assert!(!directory.path().join("not-mounted").exists());
+}
+
 /// Runs the whole suite on a store that does not exist yet.
 async fn conforms(address: &str) {
     let missing = Store::open(address, OpenMode::Existing).await.unwrap_err();
@@ -110,11 +119,11 @@ async fn snapshots(store: &Store, address: &str) {
 #[tokio::test]
 async fn a_directory_conforms() {
     let directory = tempfile::tempdir().unwrap();
-    conforms(directory.path().join("a/store").to_str().unwrap()).await;
-    let url = format!("file://{}", directory.path().join("b/store").display());
+    conforms(directory.path().join("store").to_str().unwrap()).await;
+    let url = format!("file://{}", directory.path().join("other").display());
     conforms(&url).await;
     assert!(
-        std::fs::read_dir(directory.path().join("a/store/tmp")).unwrap().next().is_none(),
+        std::fs::read_dir(directory.path().join("store/tmp")).unwrap().next().is_none(),
         "no scratch is left"
     );
 }
