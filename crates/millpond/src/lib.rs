@@ -1,4 +1,38 @@
 //! Stateful streams that you can stop, keep and carry.
+//!
+//! A job reads streams, keeps state by key, and writes results. Its **savepoints** are consistent snapshots of all it
+//! knows, taken while it runs, kept until somebody deletes them, and good for starting the same job, a changed one, or
+//! one with more or fewer workers from exactly that moment.
+//!
+//! ```
+//! use millpond::{Collect, IteratorSource, Job, RunOptions, WatermarkStrategy};
+//!
+//! let counts = Collect::new();
+//! let sink = counts.clone();
+//! let job = Job::new("words", move |env| {
+//!     let words = || "to be or not to be".split(' ').map(str::to_owned);
+//!     env.source(IteratorSource::new(words), WatermarkStrategy::none())
+//!         .uid("words")
+//!         .key_by(|word| word.clone())
+//!         .count()
+//!         .uid("count")
+//!         .sink(sink.sink())
+//!         .uid("out");
+//!     Ok(())
+//! });
+//! job.run(RunOptions { store: Some("memory://words".to_owned()), ..RunOptions::default() })?;
+//! assert!(counts.items().contains(&("be".to_owned(), 2)));
+//! # Ok::<(), millpond::Error>(())
+//! ```
+//!
+//! * What a job is written with: [`Env`], [`Stream`], [`KeyedStream`], [`windows`], [`joins`].
+//! * Functions with state: [`KeyedProcess`], [`CoProcess`], [`BroadcastProcess`], [`Process`]; they declare their states
+//!   with a [`KeyedSetup`] or an [`OperatorSetup`].
+//! * Where records come from and go to: [`source`], [`sink`]; event time: [`WatermarkStrategy`].
+//! * Running it: [`Program`] for a `main`, [`Job`] from other code.
+//!
+//! What is guaranteed: state counts each record once, whatever fails and whenever; so does output, where the sink
+//! allows it ([`FileSink`] does). A snapshot that can be seen is complete.
 
 pub(crate) mod clock;
 pub(crate) mod control;

@@ -9,6 +9,10 @@ use crate::time::EventTime;
 
 /// What can be a record: it can be copied to several consumers, sent to another worker or process, and shown in an
 /// error.
+///
+/// Between the workers of one process records are moved. Between processes they are written with `bincode`, which does not
+/// name fields: a type that is sent must not use `skip_serializing_if`, `flatten`, `untagged` or anything else that needs
+/// a format that describes itself. State and files have no such limit.
 pub trait Data: Clone + Debug + Serialize + DeserializeOwned + Send + 'static {}
 impl<T: Clone + Debug + Serialize + DeserializeOwned + Send + 'static> Data for T {}
 
