@@ -17,9 +17,9 @@ use millpond_snapshot::manifest::{
     Manifest, OperatorSnapshot, SchemaFields, StateSnapshot, UidSource,
 };
 use millpond_snapshot::repository::{
-    begin_from, export, jobs, pin, protected, resolve, tag, verify,
+    begin_from, copy, export, jobs, pin, protected, resolve, tag, verify,
 };
-use millpond_snapshot::state::{StateReader, Tombstones};
+use millpond_snapshot::state::{CompactOptions, CompactionPlan, StateReader, Tombstones, compact};
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{Epoch, Error, Sequence, Store};
 use rows::{Row, StateRows, fields, state_rows};
@@ -339,4 +339,65 @@ async fn a_store_of_the_next_version_is_refused_by_name() {
         matches!(error, Error::Unsupported { found: 2, .. }),
         "{error}"
     );
+}
+
+/// The golden snapshot with each keyed state folded into one base.
+async fn folded(to: &Store, expired_at_ms: Option<i64>) -> Manifest {
+    let golden = resolve(&open(&golden("v1/store")).await, "flights#golden")
+        .await
+        .unwrap();
+    let copied = copy(&golden, to, None, |_, _| {}).await.unwrap();
+    let copied = resolve(to, &copied.id.to_string()).await.unwrap();
+    let mut manifest = copied.record().unwrap().manifest.clone();
+    for state in &mut manifest.operators[0].states {
+        if !state.kind.is_keyed() {
+            continue;
+        }
+        let inputs = (0..state.chunks.len()).collect();
+        let plan = CompactionPlan {
+            kind: ChunkKind::Base,
+            range: HashRange::FULL,
+            inputs,
+        };
+        let options = CompactOptions {
+            expired_at_ms,
+            ..CompactOptions::new(job("flights"), state.kind)
+        };
+        let base = compact(to, &state.chunks, &plan, &options).await.unwrap();
+        state.chunks = plan.apply(&state.chunks, base);
+        assert_eq!(state.chunks.len(), 1, "{}", state.name);
+    }
+    manifest
+}
+
+#[tokio::test]
+async fn folding_a_state_of_any_kind_changes_nothing_that_is_seen() {
+    let store = Store::open("memory://golden-fold", OpenMode::CreateIfMissing)
+        .await
+        .unwrap();
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read(golden("v1/expected.json")).unwrap()).unwrap();
+    let manifest = folded(&store, None).await;
+    assert_eq!(read(&store, &manifest).await, expected);
+}
+
+#[tokio::test]
+async fn folding_leaves_out_what_has_expired() {
+    let store = Store::open("memory://golden-expire", OpenMode::CreateIfMissing)
+        .await
+        .unwrap();
+    for (now, left) in [(-1, 2), (-2, 3), (8_999, 2), (9_000, 1)] {
+        let manifest = folded(&store, Some(now)).await;
+        let found = read(&store, &manifest).await;
+        assert_eq!(
+            found["golden/aggregating"].as_array().map(Vec::len),
+            Some(left),
+            "at {now}"
+        );
+        assert_eq!(
+            found["golden/reducing"].as_array().map(Vec::len),
+            Some(4),
+            "no time to live"
+        );
+    }
 }

@@ -274,3 +274,74 @@ fn a_policy_keeps_the_newest_of_each_period() {
         [1, 2]
     );
 }
+
+#[tokio::test]
+async fn a_snapshot_from_which_a_job_is_beginning_is_not_removed() {
+    let f = fixture("rm-beginning").await;
+    stop(&f.log).await;
+    for name in ["flights", "flights-b"] {
+        begin_from(&f.store, "flights@2", &job(name)).await.unwrap();
+        let refused = remove(&f.store, &id(2), false)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains(&format!("job {name} is beginning from it")),
+            "{refused}"
+        );
+    }
+    // Once both have begun and ended, it is free.
+    let log = JobLog::open(&f.store, &job("flights-b"));
+    let begun = |name: &str, sequence| {
+        let restored_from = Some("flights@2".parse().unwrap());
+        let body = EntryBody::Start {
+            parallelism: 1,
+            restored_from,
+            options: Default::default(),
+        };
+        Entry::new(job(name), Sequence(sequence), Sequence(sequence), body).unwrap()
+    };
+    append(&f.log, begun("flights", 6)).await;
+    append(&log, begun("flights-b", 1)).await;
+    let needed = remove(&f.store, &id(2), false)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        needed.contains("job flights goes on") && needed.contains("job flights-b goes on"),
+        "{needed}"
+    );
+    let cancel = || EntryBody::Cancel { retained: true };
+    append(&f.log, entry(7, 6, cancel())).await;
+    append(
+        &log,
+        Entry::new(job("flights-b"), Sequence(2), Sequence(1), cancel()).unwrap(),
+    )
+    .await;
+    remove(&f.store, &id(2), false).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_begins_from_its_own_snapshot_still_cleans_up_after_itself() {
+    let f = fixture("begin-self").await;
+    begin_from(&f.store, "flights@2", &job("flights"))
+        .await
+        .unwrap();
+    assert!(
+        protected(&f.store, &job("flights"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let entries = f.log.entries().await.unwrap();
+    let (removed, remaining): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .partition(|entry| entry.sequence == Sequence(4));
+    assert_eq!(
+        release(&f.store, &job("flights"), &removed, &remaining)
+            .await
+            .unwrap()
+            .objects,
+        1
+    );
+}

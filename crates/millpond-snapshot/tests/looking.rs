@@ -6,13 +6,13 @@ mod fixture;
 
 use common::{job, record};
 use fixture::{append, fixture, id};
-use millpond_snapshot::Sequence;
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::log::{Entry, EntryBody, JobLog};
 use millpond_snapshot::repository::{
     Descent, StateDiff, copy, diff, jobs, lineage, resolve, verify,
 };
 use millpond_snapshot::state::DiffCounts;
+use millpond_snapshot::{Error, Sequence};
 
 #[tokio::test]
 async fn verification_names_what_is_broken_and_whom_it_touches() {
@@ -104,6 +104,33 @@ async fn a_state_is_read_by_name() {
         rows += batch.num_rows();
     }
     assert_eq!(rows, 3);
+    #[derive(serde::Deserialize)]
+    struct Total {
+        key: String,
+        value: u64,
+    }
+    let mut reader = snapshot.read(&uid, &name, HashRange::FULL).unwrap();
+    let mut totals = Vec::new();
+    while let Some(rows) = reader.next_rows::<Total>().await.unwrap() {
+        totals.extend(rows.into_iter().map(|row| (row.key, row.value)));
+    }
+    totals.sort();
+    assert_eq!(
+        totals,
+        [
+            ("a".to_owned(), 10),
+            ("c".to_owned(), 3),
+            ("d".to_owned(), 4)
+        ]
+    );
+    #[derive(Debug, serde::Deserialize)]
+    struct Wrong {
+        #[serde(rename = "key")]
+        _key: u64,
+    }
+    let mut reader = snapshot.read(&uid, &name, HashRange::FULL).unwrap();
+    let error = reader.next_rows::<Wrong>().await.unwrap_err();
+    assert!(matches!(error, Error::InvalidInput(_)), "{error}");
     let missing = snapshot
         .read(&uid, &"totals".parse().unwrap(), HashRange::FULL)
         .err()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Manifest, StateSnapshot};
-use crate::chunk::{MAX_CHUNK_BYTES, StateKind};
+use crate::chunk::{MAX_CHUNK_BYTES, MAX_CHUNK_ROWS, StateKind};
 
 impl Manifest {
     /// Checks what serde cannot; the error names the field and says what is wrong with it.
@@ -61,11 +61,17 @@ fn check_state(state: &StateSnapshot) -> Result<(), String> {
         ));
     }
     for chunk in &state.chunks {
-        if chunk.bytes > MAX_CHUNK_BYTES {
-            return Err(format!(
-                "chunk {} has at most {MAX_CHUNK_BYTES} bytes, found {}",
-                chunk.hash, chunk.bytes
-            ));
+        let limits = [
+            ("bytes", chunk.bytes, MAX_CHUNK_BYTES),
+            ("rows", chunk.rows, MAX_CHUNK_ROWS),
+        ];
+        for (what, found, limit) in limits {
+            if found > limit {
+                return Err(format!(
+                    "chunk {} has at most {limit} {what}, found {found}",
+                    chunk.hash
+                ));
+            }
         }
     }
     Ok(())

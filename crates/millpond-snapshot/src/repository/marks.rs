@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +67,7 @@ pub(super) async fn read(store: &Store, path: &Path) -> Result<Option<Mark>> {
     Ok(Some(mark))
 }
 
-async fn write(store: &Store, path: &Path, mark: &Mark) -> Result<PutOutcome> {
+fn bytes(path: &Path, mark: &Mark) -> Result<Bytes> {
     let bytes =
         serde_json::to_vec_pretty(mark).map_err(|error| Error::corrupt(path, "json", error))?;
     if bytes.len() as u64 > LIMIT {
@@ -75,7 +76,11 @@ async fn write(store: &Store, path: &Path, mark: &Mark) -> Result<PutOutcome> {
             bytes.len()
         )));
     }
-    store.put_if_absent(path, bytes.into()).await
+    Ok(bytes.into())
+}
+
+async fn write(store: &Store, path: &Path, mark: &Mark) -> Result<PutOutcome> {
+    store.put_if_absent(path, bytes(path, mark)?).await
 }
 
 /// Gives a snapshot a name. Naming the same snapshot so again changes nothing.
@@ -156,11 +161,42 @@ pub async fn unpin(store: &Store, id: &SnapshotId) -> Result<()> {
     store.delete(&path).await
 }
 
-/// Records that job `other` begins from a snapshot, or shares chunks with it.
+/// Records that job `other` begins from a snapshot, now, or shares chunks with it. Recorded again, the
+/// record is as young as the last time.
 pub(super) async fn record_fork(store: &Store, id: &SnapshotId, other: &JobName) -> Result<()> {
     let path = layout::fork(&id.job, id.sequence, other);
-    write(store, &path, &Mark::new(id.sequence, None, None)).await?;
-    Ok(())
+    store
+        .replace(&path, bytes(&path, &Mark::new(id.sequence, None, None))?)
+        .await
+}
+
+/// The jobs that recorded within the last hour that they begin from a snapshot, and when. Before that
+/// is over, a start entry says so, or the beginning failed.
+pub(super) async fn beginning(
+    store: &Store,
+    id: &SnapshotId,
+) -> Result<BTreeMap<JobName, Timestamp>> {
+    let hour_ago = Timestamp::now().saturating_sub(SignedDuration::from_hours(1));
+    let hour_ago = hour_ago.unwrap_or(Timestamp::MIN);
+    let mut jobs = BTreeMap::new();
+    for object in store.list(&layout::forks(&id.job)).await? {
+        if let Some((sequence, other)) = layout::parse_fork(&object.path)
+            && sequence == id.sequence
+            && object.modified >= hour_ago
+        {
+            jobs.insert(other, object.modified);
+        }
+    }
+    Ok(jobs)
+}
+
+/// Whether another job began from a snapshot of this one, and may name its chunks.
+pub(super) async fn is_forked(store: &Store, job: &JobName) -> Result<bool> {
+    let forks = store.list(&layout::forks(job)).await?;
+    let others = forks
+        .iter()
+        .filter_map(|object| layout::parse_fork(&object.path));
+    Ok(others.into_iter().any(|(_, other)| other != *job))
 }
 
 /// Why retention leaves a snapshot alone.
@@ -208,12 +244,14 @@ pub async fn protected(
             .push(Protection::Pinned(reason));
     }
     for object in store.list(&layout::forks(job)).await? {
-        let Some((sequence, other)) = layout::parse_fork(&object.path) else {
-            continue;
-        };
-        why.entry(sequence)
-            .or_default()
-            .push(Protection::Origin(other));
+        // A job that went back to a snapshot of its own needs it until it has a newer one, and no longer.
+        if let Some((sequence, other)) = layout::parse_fork(&object.path)
+            && other != *job
+        {
+            why.entry(sequence)
+                .or_default()
+                .push(Protection::Origin(other));
+        }
     }
     Ok(why)
 }

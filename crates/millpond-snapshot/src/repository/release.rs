@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::marks::is_forked;
 use crate::Result;
 use crate::ids::{ChunkHash, JobName};
 use crate::log::Entry;
@@ -44,7 +45,7 @@ pub async fn release(
         .await?;
     // In this order: whoever begins from one of these snapshots records the fork before reading it,
     // so either the fork is seen here or the snapshot was already gone there.
-    if !store.list(&layout::forks(job)).await?.is_empty() {
+    if is_forked(store, job).await? {
         return Ok(released);
     }
     let named = objects(remaining, None);

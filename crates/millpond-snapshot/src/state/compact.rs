@@ -44,7 +44,7 @@ impl CompactOptions {
 }
 
 /// Folds the chunks that a plan names, and stores the result, durably. The result of a base speaks
-/// about exactly the plan's range, whatever is left in it; that of a delta is one chunk or none.
+/// about exactly the plan's range, whatever is left in it.
 ///
 /// Memory is bounded by the chunks that meet at one hash, and one that is being written. It takes
 /// processor time: call it where that does not stall others.

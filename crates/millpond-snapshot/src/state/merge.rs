@@ -1,5 +1,7 @@
 //! Rows of several chunks about the same hashes, reduced to the newest for each merge unit.
 
+use std::collections::HashMap;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_row::{RowConverter, Rows, SortField};
@@ -83,25 +85,24 @@ fn least_hash(windows: &[RecordBatch], at: &[usize]) -> Option<u64> {
         .min()
 }
 
-/// Gives the newest row of each unit in a group of rows of one hash, oldest chunk first. Units keep
-/// the order in which they first appear, so that rows of one key stay adjacent.
+/// Gives the newest row of each unit in a group of rows of one hash, oldest chunk first, so that rows
+/// of one key are adjacent.
 fn keep_newest(units: &Units, group: &[(usize, usize)], mut keep: impl FnMut((usize, usize))) {
     if let [only] = group {
         return keep(*only);
     }
     // A group has a handful of rows, except in a map with many entries, whose key is then one hash.
-    let mut newest: std::collections::HashMap<&[u8], usize> = std::collections::HashMap::new();
+    let mut newest: HashMap<&[u8], usize> = HashMap::new();
     let mut order: Vec<(&[u8], (usize, usize))> = Vec::new();
     for &at in group {
-        match newest.entry(units.of(at)) {
-            std::collections::hash_map::Entry::Occupied(seen) => order[*seen.get()].1 = at,
-            std::collections::hash_map::Entry::Vacant(new) => {
-                new.insert(order.len());
-                order.push((units.of(at), at));
-            }
+        let unit = units.of(at);
+        let place = *newest.entry(unit).or_insert(order.len());
+        match order.get_mut(place) {
+            Some(seen) => seen.1 = at,
+            None => order.push((unit, at)),
         }
     }
-    // Two keys may share a hash, and a newer chunk may add an entry to the first of them.
+    // Units of one key begin alike. Two keys may share the hash, with entries in several chunks.
     order.sort_by_key(|(unit, _)| *unit);
     order.into_iter().for_each(|(_, at)| keep(at));
 }

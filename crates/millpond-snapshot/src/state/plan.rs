@@ -56,7 +56,8 @@ pub fn plan_compaction(chunks: &[ChunkRef], range: HashRange) -> Option<Compacti
     let inputs: Vec<usize> = (0..chunks.len()).filter(|&i| !seen[i].is_empty()).collect();
     let (mut base_rows, mut delta_rows) = (0u64, 0u64);
     for &i in &inputs {
-        let rows = seen[i].iter().map(|part| rows_in(&chunks[i], *part)).sum();
+        let parts = seen[i].iter().map(|part| rows_in(&chunks[i], *part));
+        let rows = parts.fold(0, u64::saturating_add);
         match chunks[i].kind {
             ChunkKind::Base => base_rows = base_rows.saturating_add(rows),
             ChunkKind::Delta => delta_rows = delta_rows.saturating_add(rows),

@@ -1,6 +1,7 @@
 //! From an address to an open store.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -9,7 +10,7 @@ use object_store::memory::InMemory;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::durable::DurableDirectory;
+use super::durable::{DurableDirectory, create_directory};
 use super::{Store, layout};
 use crate::{Error, Result};
 
@@ -119,26 +120,24 @@ fn connect(address: &str, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
 }
 
 fn directory(path: PathBuf, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
-    let storage = |action, source: Box<dyn std::error::Error + Send + Sync>| Error::Storage {
-        action,
+    let failed = |error: io::Error| Error::Storage {
+        action: "open the store at",
         path: path.display().to_string(),
         may_have_happened: false,
-        source,
+        source: error.into(),
     };
     if mode == OpenMode::CreateIfMissing {
-        std::fs::create_dir_all(&path)
-            .map_err(|error| storage("create the store", error.into()))?;
+        let path = std::path::absolute(&path).map_err(failed)?;
+        create_directory(&path).map_err(failed)?;
     } else if !path.is_dir() {
         return Err(Error::NotFound(format!(
             "there is no store at {}: no such directory; check the path",
             path.display()
         )));
     }
-    let root = path
-        .canonicalize()
-        .map_err(|error| storage("open the store", error.into()))?;
+    let root = path.canonicalize().map_err(failed)?;
     let directory =
-        DurableDirectory::new(&root).map_err(|error| storage("open the store", error.into()))?;
+        DurableDirectory::new(&root).map_err(|error| failed(io::Error::other(error)))?;
     Ok(Arc::new(directory))
 }
 
