@@ -3,6 +3,7 @@
 mod failure;
 mod jobs;
 mod output;
+mod user;
 
 use std::process::ExitCode;
 
