@@ -23,8 +23,7 @@ impl Store {
     /// Stores a chunk as an object of its own, unless it is there. When this returns it is durable.
     pub async fn put_chunk(&self, chunk: EncodedChunk) -> Result<ChunkRef> {
         let reference = chunk.reference();
-        self.put_object(chunk.hash, ObjectKind::Chunk, chunk.bytes)
-            .await?;
+        self.put_object(chunk.hash, ObjectKind::Chunk, chunk.bytes).await?;
         Ok(reference)
     }
 
@@ -53,19 +52,13 @@ impl Store {
                 offset += references[i].bytes;
             }
         }
-        let puts = objects
-            .into_iter()
-            .map(|(hash, kind, bytes)| self.put_object(hash, kind, bytes));
-        stream::iter(puts)
-            .buffer_unordered(PARALLEL_PUTS)
-            .try_collect::<()>()
-            .await?;
+        let puts = objects.into_iter().map(|(hash, kind, bytes)| self.put_object(hash, kind, bytes));
+        stream::iter(puts).buffer_unordered(PARALLEL_PUTS).try_collect::<()>().await?;
         Ok(references)
     }
 
     async fn put_object(&self, hash: ChunkHash, kind: ObjectKind, bytes: Bytes) -> Result<()> {
-        self.put_if_absent(&layout::object(hash, kind), bytes)
-            .await?;
+        self.put_if_absent(&layout::object(hash, kind), bytes).await?;
         Ok(())
     }
 }

@@ -30,18 +30,10 @@ impl Manifest {
 fn check_state(state: &StateSnapshot) -> Result<(), String> {
     let kind = state.kind;
     // A broadcast state is a map of its own: it may say what its keys are.
-    let keyed = if kind == StateKind::Broadcast {
-        state.key_schema.is_some()
-    } else {
-        kind.is_keyed()
-    };
+    let keyed = if kind == StateKind::Broadcast { state.key_schema.is_some() } else { kind.is_keyed() };
     let has = [
         ("key_schema", state.key_schema.is_some(), keyed),
-        (
-            "map_key_schema",
-            state.map_key_schema.is_some(),
-            kind == StateKind::Map,
-        ),
+        ("map_key_schema", state.map_key_schema.is_some(), kind == StateKind::Map),
         ("rows_inline", state.rows_inline.is_some(), !kind.is_keyed()),
     ];
     for (field, found, expected) in has {
@@ -55,22 +47,13 @@ fn check_state(state: &StateSnapshot) -> Result<(), String> {
         return Err(format!("value_schema does not go with {kind} state"));
     }
     if !kind.is_keyed() && !state.chunks.is_empty() {
-        return Err(format!(
-            "{kind} state has no chunks, found {}",
-            state.chunks.len()
-        ));
+        return Err(format!("{kind} state has no chunks, found {}", state.chunks.len()));
     }
     for chunk in &state.chunks {
-        let limits = [
-            ("bytes", chunk.bytes, MAX_CHUNK_BYTES),
-            ("rows", chunk.rows, MAX_CHUNK_ROWS),
-        ];
+        let limits = [("bytes", chunk.bytes, MAX_CHUNK_BYTES), ("rows", chunk.rows, MAX_CHUNK_ROWS)];
         for (what, found, limit) in limits {
             if found > limit {
-                return Err(format!(
-                    "chunk {} has at most {limit} {what}, found {found}",
-                    chunk.hash
-                ));
+                return Err(format!("chunk {} has at most {limit} {what}, found {found}", chunk.hash));
             }
         }
     }

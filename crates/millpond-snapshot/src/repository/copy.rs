@@ -54,11 +54,8 @@ pub async fn copy(
     let sequence = head.map_or(Sequence::FIRST, |head| head.sequence.next());
 
     let (store, mut files) = (&from.store, BTreeSet::new());
-    let chunks: Vec<&ChunkRef> = record
-        .manifest
-        .chunks()
-        .filter(|chunk| files.insert(store.chunk_path(chunk)))
-        .collect();
+    let chunks: Vec<&ChunkRef> =
+        record.manifest.chunks().filter(|chunk| files.insert(store.chunk_path(chunk))).collect();
     // What snapshots there name will stay; what else is there may be about to be collected.
     let named: BTreeSet<Path> = there
         .iter()
@@ -67,12 +64,7 @@ pub async fn copy(
         .flat_map(|record| record.manifest.chunks().map(ChunkRef::path))
         .collect();
     let id = SnapshotId { job, sequence };
-    let mut copied = Copied {
-        id,
-        objects: 0,
-        bytes: 0,
-        present: 0,
-    };
+    let mut copied = Copied { id, objects: 0, bytes: 0, present: 0 };
     let total = chunks.iter().map(|chunk| chunk.bytes).sum();
     let mut done = 0;
     for chunk in &chunks {
@@ -102,11 +94,7 @@ async fn copy_object(from: &Store, to: &Store, chunk: &ChunkRef) -> Result<u64> 
     let path = from.chunk_path(chunk);
     let (hash, _) = chunk.object();
     let Some(bytes) = from.get(&path, MAX_CHUNK_BYTES).await? else {
-        return Err(Error::corrupt(
-            &path,
-            "object",
-            "the manifest names it and it is not there",
-        ));
+        return Err(Error::corrupt(&path, "object", "the manifest names it and it is not there"));
     };
     let found = ChunkHash::of(&bytes);
     if found != hash {
@@ -127,26 +115,15 @@ async fn is_young(store: &Store, path: &Path) -> Result<bool> {
     Ok(age.is_some_and(|age| age.as_mins().abs() < 20))
 }
 
-async fn publish(
-    from: &Resolved,
-    to: &Store,
-    id: &SnapshotId,
-    writers: BTreeSet<&JobName>,
-) -> Result<()> {
+async fn publish(from: &Resolved, to: &Store, id: &SnapshotId, writers: BTreeSet<&JobName>) -> Result<()> {
     for writer in writers.into_iter().filter(|writer| **writer != id.job) {
         // Should that job run there too, it must not take these chunks for its own alone. No entry
         // of its log is meant, so the number is one that no entry has.
-        let none = SnapshotId {
-            job: writer.clone(),
-            sequence: Sequence(0),
-        };
+        let none = SnapshotId { job: writer.clone(), sequence: Sequence(0) };
         record_fork(to, &none, &id.job).await?;
     }
     let mut record = from.record()?.clone();
-    let origin = CopiedFrom {
-        store: from.store.address().to_owned(),
-        id: from.entry.id(),
-    };
+    let origin = CopiedFrom { store: from.store.address().to_owned(), id: from.entry.id() };
     record.copied_from = Some(origin);
     record.parent = None;
     let body = EntryBody::Savepoint(record);

@@ -40,10 +40,7 @@ pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Rem
     }
     let address = SnapshotAddress::Entry(id.clone());
     for other in beginning(store, id).await?.into_keys() {
-        let begun = jobs
-            .iter()
-            .filter(|job| job.job == other)
-            .flat_map(|job| &job.entries);
+        let begun = jobs.iter().filter(|job| job.job == other).flat_map(|job| &job.entries);
         let begun = begun.filter(|entry| match &entry.body {
             EntryBody::Start { restored_from, .. } => restored_from.as_ref() == Some(&address),
             _ => false,
@@ -65,38 +62,20 @@ pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Rem
         }
     }
     if !why.is_empty() {
-        return Err(Error::Conflict(format!(
-            "{id} is not removed: {}",
-            why.join(", and ")
-        )));
+        return Err(Error::Conflict(format!("{id} is not removed: {}", why.join(", and "))));
     }
 
-    let others = jobs
-        .iter()
-        .flat_map(|job| job.snapshots())
-        .filter(|other| other.id() != *id);
-    let named: BTreeSet<_> = others
-        .filter_map(Entry::snapshot)
-        .flat_map(|r| r.manifest.chunks())
-        .map(|c| c.object())
-        .collect();
-    let own = entry
-        .snapshot()
-        .into_iter()
-        .flat_map(|record| record.manifest.chunks());
-    let own: Vec<_> = own
-        .filter(|chunk| !named.contains(&chunk.object()))
-        .collect();
+    let others = jobs.iter().flat_map(|job| job.snapshots()).filter(|other| other.id() != *id);
+    let named: BTreeSet<_> =
+        others.filter_map(Entry::snapshot).flat_map(|r| r.manifest.chunks()).map(|c| c.object()).collect();
+    let own = entry.snapshot().into_iter().flat_map(|record| record.manifest.chunks());
+    let own: Vec<_> = own.filter(|chunk| !named.contains(&chunk.object())).collect();
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
     let bytes = own.iter().map(|chunk| chunk.bytes).sum();
     if !dry_run {
         delete(store, &entry, is_head).await?;
     }
-    Ok(Removal {
-        id: id.clone(),
-        objects: objects.len(),
-        bytes,
-    })
+    Ok(Removal { id: id.clone(), objects: objects.len(), bytes })
 }
 
 async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
@@ -105,12 +84,7 @@ async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
     let refused = |why: &str| Error::Conflict(format!("{id} is not removed: {why} meanwhile"));
     if is_head {
         // Somebody stands behind it first, so that its number is not given again.
-        let (next, body) = (
-            id.sequence.next(),
-            EntryBody::Removed {
-                snapshot: id.sequence,
-            },
-        );
+        let (next, body) = (id.sequence.next(), EntryBody::Removed { snapshot: id.sequence });
         let behind = Entry::new(id.job.clone(), next, next, body)?;
         if log.append(&behind).await? == AppendOutcome::Taken {
             return Err(refused("a run of its job began"));

@@ -31,11 +31,7 @@ pub(super) fn merge_windows(
 ) -> Result<RecordBatch> {
     let deleted: Vec<Option<&BooleanArray>> = windows
         .iter()
-        .map(|window| {
-            window
-                .column_by_name(DELETED)
-                .and_then(|column| column.as_boolean_opt())
-        })
+        .map(|window| window.column_by_name(DELETED).and_then(|column| column.as_boolean_opt()))
         .collect();
     let is_dead = |(window, row): (usize, usize)| {
         drop_tombstones && deleted[window].is_some_and(|deleted| deleted.value(row))
@@ -43,11 +39,7 @@ pub(super) fn merge_windows(
 
     let mut kept: Vec<(usize, usize)> = Vec::new();
     if let [only] = windows {
-        kept.extend(
-            (0..only.num_rows())
-                .map(|row| (0, row))
-                .filter(|at| !is_dead(*at)),
-        );
+        kept.extend((0..only.num_rows()).map(|row| (0, row)).filter(|at| !is_dead(*at)));
         if kept.len() == only.num_rows() {
             return Ok(only.clone());
         }
@@ -78,11 +70,7 @@ pub(super) fn merge_windows(
 }
 
 fn least_hash(windows: &[RecordBatch], at: &[usize]) -> Option<u64> {
-    windows
-        .iter()
-        .zip(at)
-        .filter_map(|(batch, &row)| hashes(batch).get(row).copied())
-        .min()
+    windows.iter().zip(at).filter_map(|(batch, &row)| hashes(batch).get(row).copied()).min()
 }
 
 /// Gives the newest row of each unit in a group of rows of one hash, oldest chunk first, so that rows
@@ -114,9 +102,7 @@ impl Units {
     fn new(kind: StateKind, windows: &[RecordBatch]) -> Result<Self> {
         let columns = 1..1 + unit_columns(kind);
         let fields = windows[0].columns()[columns.clone()].iter();
-        let fields = fields
-            .map(|column| SortField::new(column.data_type().clone()))
-            .collect();
+        let fields = fields.map(|column| SortField::new(column.data_type().clone())).collect();
         let converter = RowConverter::new(fields).map_err(unmergeable)?;
         let rows = windows.iter().map(|window| {
             let columns: &[ArrayRef] = &window.columns()[columns.clone()];

@@ -50,9 +50,7 @@ impl StateReader {
     ) -> Self {
         let parts = visible(chunks, range).into_iter().enumerate();
         let parts = parts.flat_map(|(age, parts)| parts.into_iter().map(move |part| (part, age)));
-        let mut pending: Vec<_> = parts
-            .map(|(part, age)| (part, age, chunks[age].clone()))
-            .collect();
+        let mut pending: Vec<_> = parts.map(|(part, age)| (part, age, chunks[age].clone())).collect();
         pending.sort_by_key(|(part, age, _)| (part.start(), *age));
         StateReader {
             store: store.clone(),
@@ -124,9 +122,7 @@ impl StateReader {
         let rows = serde_arrow::from_record_batch(&batch);
         rows.map(Some).map_err(|error| {
             let columns = batch.schema();
-            Error::InvalidInput(format!(
-                "rows of {columns} do not fit the struct that was asked for: {error}"
-            ))
+            Error::InvalidInput(format!("rows of {columns} do not fit the struct that was asked for: {error}"))
         })
     }
 
@@ -136,10 +132,7 @@ impl StateReader {
         match self.tombstones {
             Tombstones::Keep => Some(schema.clone()),
             Tombstones::Drop => {
-                let kept = schema
-                    .fields()
-                    .iter()
-                    .filter(|field| field.name() != DELETED);
+                let kept = schema.fields().iter().filter(|field| field.name() != DELETED);
                 let kept: Vec<Arc<Field>> = kept.cloned().collect();
                 Some(Arc::new(Schema::new(kept)))
             }
@@ -152,11 +145,7 @@ impl StateReader {
     async fn advance(&mut self) -> Result<Option<Option<u64>>> {
         loop {
             self.open.retain(|input| input.front.next_hash().is_some());
-            let least = self
-                .open
-                .iter()
-                .filter_map(|input| input.front.next_hash())
-                .min();
+            let least = self.open.iter().filter_map(|input| input.front.next_hash()).min();
             if self.open_due(least).await? {
                 continue;
             }
@@ -164,10 +153,7 @@ impl StateReader {
                 return Ok(None);
             }
             let opens = self.pending.front().map(|(part, ..)| part.start());
-            let horizons = self
-                .open
-                .iter()
-                .map(|input| (input.front.horizon(), input.age));
+            let horizons = self.open.iter().map(|input| (input.front.horizon(), input.age));
             let slowest = horizons.filter_map(|(hash, age)| Some((hash?, age))).min();
             let end = opens.into_iter().chain(slowest.map(|(hash, _)| hash)).min();
             if end.is_none_or(|end| least.is_some_and(|least| least < end)) {
@@ -175,11 +161,7 @@ impl StateReader {
             }
             // All decoded rows of some chunk have one hash, and there may be more of it.
             let slowest = slowest.map(|(_, age)| age);
-            for input in self
-                .open
-                .iter_mut()
-                .filter(|input| Some(input.age) == slowest)
-            {
+            for input in self.open.iter_mut().filter(|input| Some(input.age) == slowest) {
                 input.extend()?;
             }
         }
@@ -192,20 +174,15 @@ impl StateReader {
             return Ok(false);
         };
         let until = least.unwrap_or(first);
-        let due = self
-            .pending
-            .partition_point(|(part, ..)| part.start() <= until);
+        let due = self.pending.partition_point(|(part, ..)| part.start() <= until);
         let due: Vec<_> = self.pending.drain(..due).collect();
-        let readers = due
-            .iter()
-            .map(|(part, _, chunk)| read_chunk(&self.store, chunk, self.state, *part));
+        let readers = due.iter().map(|(part, _, chunk)| read_chunk(&self.store, chunk, self.state, *part));
         let readers = try_join_all(readers).await?;
         for ((_, age, chunk), reader) in due.iter().zip(readers) {
             let schema = with_deleted(reader.schema());
             match &self.schema {
                 Some(expected) if *expected != schema => {
-                    let problem =
-                        format!("other chunks of the state have {expected}, this one {schema}");
+                    let problem = format!("other chunks of the state have {expected}, this one {schema}");
                     return Err(Error::corrupt(chunk.path(), "columns", problem));
                 }
                 _ => self.schema = Some(schema),
@@ -233,10 +210,6 @@ fn with_deleted(schema: &SchemaRef) -> SchemaRef {
         return schema.clone();
     }
     let mut fields: Vec<Arc<Field>> = schema.fields().to_vec();
-    fields.push(Arc::new(Field::new(
-        DELETED,
-        arrow_schema::DataType::Boolean,
-        false,
-    )));
+    fields.push(Arc::new(Field::new(DELETED, arrow_schema::DataType::Boolean, false)));
     Arc::new(Schema::new(fields))
 }

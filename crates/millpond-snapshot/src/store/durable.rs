@@ -16,8 +16,8 @@ use futures::stream::{self, BoxStream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use super::layout;
@@ -33,10 +33,7 @@ impl DurableDirectory {
     /// Takes a directory that exists.
     pub(super) fn new(root: &FsPath) -> Result<Self> {
         let files = LocalFileSystem::new_with_prefix(root)?;
-        Ok(DurableDirectory {
-            root: root.to_owned(),
-            files,
-        })
+        Ok(DurableDirectory { root: root.to_owned(), files })
     }
 }
 
@@ -53,11 +50,7 @@ fn put(root: &FsPath, target: &FsPath, payload: &PutPayload, replace: bool) -> i
         file.write_all(part)?;
     }
     file.as_file().sync_all()?;
-    let named = if replace {
-        file.persist(target)
-    } else {
-        file.persist_noclobber(target)
-    };
+    let named = if replace { file.persist(target) } else { file.persist_noclobber(target) };
     match named {
         // Somebody else may have named it a moment ago and not yet synced the directory.
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists && !replace => {
@@ -88,9 +81,7 @@ pub(super) fn create_directory(directory: &FsPath) -> io::Result<()> {
     create_directory(parent)?;
     match fs::create_dir(directory) {
         // By somebody else, a moment ago. If it is a file, what comes next will say so.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || directory.is_file() => {
-            Err(error)
-        }
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || directory.is_file() => Err(error),
         _ => sync_directory(parent),
     }
 }
@@ -115,9 +106,7 @@ async fn sync_parents(files: &LocalFileSystem, deleted: impl Iterator<Item = &Pa
         parents.extend(path.parent().map(FsPath::to_owned));
     }
     let sync = move || parents.iter().try_for_each(|parent| sync_directory(parent));
-    tokio::task::spawn_blocking(sync)
-        .await?
-        .map_err(|error| failed(error, &Path::default()))
+    tokio::task::spawn_blocking(sync).await?.map_err(|error| failed(error, &Path::default()))
 }
 
 fn failed(error: io::Error, path: &Path) -> object_store::Error {
@@ -125,21 +114,13 @@ fn failed(error: io::Error, path: &Path) -> object_store::Error {
     match kind {
         io::ErrorKind::AlreadyExists => object_store::Error::AlreadyExists { path, source },
         io::ErrorKind::PermissionDenied => object_store::Error::PermissionDenied { path, source },
-        _ => object_store::Error::Generic {
-            store: "local directory",
-            source,
-        },
+        _ => object_store::Error::Generic { store: "local directory", source },
     }
 }
 
 #[async_trait]
 impl ObjectStore for DurableDirectory {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let replace = match options.mode {
             PutMode::Create => false,
             PutMode::Overwrite => true,
@@ -147,13 +128,9 @@ impl ObjectStore for DurableDirectory {
         };
         let root = self.root.clone();
         let target = self.files.path_to_filesystem(location)?;
-        let written =
-            tokio::task::spawn_blocking(move || put(&root, &target, &payload, replace)).await?;
+        let written = tokio::task::spawn_blocking(move || put(&root, &target, &payload, replace)).await?;
         written.map_err(|error| failed(error, location))?;
-        Ok(PutResult {
-            e_tag: None,
-            version: None,
-        })
+        Ok(PutResult { e_tag: None, version: None })
     }
 
     async fn put_multipart_opts(
@@ -168,10 +145,7 @@ impl ObjectStore for DurableDirectory {
         self.files.get_opts(location, options).await
     }
 
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         // What is deleted later must not be gone after a power cut while what was deleted before is
         // there again: a log entry is deleted before the chunks that it names.
         let (files, deleted) = (self.files.clone(), self.files.delete_stream(locations));

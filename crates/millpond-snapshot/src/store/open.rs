@@ -62,12 +62,8 @@ impl Store {
         let bytes = match self.get(&path, MARKER_LIMIT).await? {
             Some(bytes) => bytes,
             None if mode == OpenMode::CreateIfMissing => {
-                let marker = Marker {
-                    format: FORMAT.to_owned(),
-                    version: VERSION,
-                };
-                let bytes =
-                    serde_json::to_vec(&marker).map_err(|e| Error::corrupt(&path, "json", e))?;
+                let marker = Marker { format: FORMAT.to_owned(), version: VERSION };
+                let bytes = serde_json::to_vec(&marker).map_err(|e| Error::corrupt(&path, "json", e))?;
                 self.put_if_absent(&path, bytes.clone().into()).await?;
                 bytes.into()
             }
@@ -78,8 +74,7 @@ impl Store {
                 )));
             }
         };
-        let marker: Marker =
-            serde_json::from_slice(&bytes).map_err(|e| Error::corrupt(&path, "json", e))?;
+        let marker: Marker = serde_json::from_slice(&bytes).map_err(|e| Error::corrupt(&path, "json", e))?;
         if marker.format != FORMAT {
             let problem = format!("expected {FORMAT:?}, found {:?}", marker.format);
             return Err(Error::corrupt(&path, "format", problem));
@@ -108,9 +103,7 @@ fn connect(address: &str, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
     let url = Url::parse(address).map_err(|error| invalid(&error))?;
     match url.scheme() {
         "file" => {
-            let path = url
-                .to_file_path()
-                .map_err(|()| invalid(&"not a local path"))?;
+            let path = url.to_file_path().map_err(|()| invalid(&"not a local path"))?;
             directory(path, mode)
         }
         "memory" => Ok(memory(address)),
@@ -128,6 +121,14 @@ fn directory(path: PathBuf, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
     };
     if mode == OpenMode::CreateIfMissing {
         let path = std::path::absolute(&path).map_err(failed)?;
+        // Only the last directory is made: a path that leads nowhere is a mistake, or a disk that is not mounted.
+        if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
+            return Err(Error::NotFound(format!(
+                "cannot create the store {}: there is no directory {}; create it, or check the path",
+                path.display(),
+                parent.display()
+            )));
+        }
         create_directory(&path).map_err(failed)?;
     } else if !path.is_dir() {
         return Err(Error::NotFound(format!(
@@ -136,18 +137,14 @@ fn directory(path: PathBuf, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
         )));
     }
     let root = path.canonicalize().map_err(failed)?;
-    let directory =
-        DurableDirectory::new(&root).map_err(|error| failed(io::Error::other(error)))?;
+    let directory = DurableDirectory::new(&root).map_err(|error| failed(io::Error::other(error)))?;
     Ok(Arc::new(directory))
 }
 
 fn memory(address: &str) -> Arc<dyn ObjectStore> {
     // A panic elsewhere cannot leave the map half-changed.
     let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-    stores
-        .entry(address.trim_end_matches('/').to_owned())
-        .or_default()
-        .clone()
+    stores.entry(address.trim_end_matches('/').to_owned()).or_default().clone()
 }
 
 #[cfg(feature = "cloud")]
@@ -155,9 +152,7 @@ fn cloud(url: &Url) -> Result<Arc<dyn ObjectStore>> {
     let environment = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
     let (objects, prefix) = object_store::parse_url_opts(url, environment)
         .map_err(|error| Error::InvalidInput(format!("cannot use the store {url}: {error}")))?;
-    Ok(Arc::new(object_store::prefix::PrefixStore::new(
-        objects, prefix,
-    )))
+    Ok(Arc::new(object_store::prefix::PrefixStore::new(objects, prefix)))
 }
 
 #[cfg(not(feature = "cloud"))]

@@ -109,7 +109,7 @@ impl Job {
         let job = JobName::new(name).map_err(|error| Error::input(format!("job name '{name}': {error}")))?;
         let processes = options.cluster.as_ref().map_or(1, |cluster| cluster.hosts.len());
         let workers = options.parallelism.unwrap_or(processes);
-        if workers == 0 || workers % processes != 0 {
+        if workers == 0 || !workers.is_multiple_of(processes) {
             return Err(Error::input(format!(
                 "-p {workers}: the number of workers must be at least 1, and a multiple of the number of processes ({processes})"
             )));
@@ -168,7 +168,10 @@ impl RunningJob {
     }
 
     /// Runs `beside` the job. It is told when the run is over, and then has a moment to end.
-    pub(crate) fn attend<F: Future<Output = ()> + Send + 'static>(&mut self, beside: impl FnOnce(Arc<Notify>) -> F) {
+    pub(crate) fn attend<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        beside: impl FnOnce(Arc<Notify>) -> F,
+    ) {
         let attendant = self.runtime.spawn(beside(Arc::clone(&self.over)));
         self.attendants.push(attendant);
     }
@@ -235,6 +238,11 @@ impl RunningJob {
     /// How many snapshots this run has published.
     pub fn snapshots_published(&self) -> u64 {
         self.view.as_ref().map_or(0, |view| view.borrow().counts.completed)
+    }
+
+    /// How many checkpoints and savepoints of this run have failed.
+    pub fn snapshots_failed(&self) -> u64 {
+        self.view.as_ref().map_or(0, |view| view.borrow().counts.failed)
     }
 
     /// Whether the run has ended.

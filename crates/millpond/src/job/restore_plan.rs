@@ -131,9 +131,10 @@ impl RestorePlan {
     /// is their own affair.
     pub(crate) fn told(&self) -> impl Iterator<Item = &StatePlan> {
         let own = ["event-timers", "processing-timers", "watermark"];
-        self.states.iter().filter(move |state| {
-            let plain = state.decision == Decision::Restored && state.from.is_none();
-            !plain && !(state.decision == Decision::New && own.contains(&state.state.as_str()))
+        self.states.iter().filter(move |state| match state.decision {
+            Decision::Restored => state.from.is_some(),
+            Decision::New => !own.contains(&state.state.as_str()),
+            _ => true,
         })
     }
 

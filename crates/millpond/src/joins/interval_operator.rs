@@ -4,7 +4,7 @@
 use super::either::Either;
 use crate::operators::connected::CoProcess;
 use crate::operators::context::{KeyedContext, TimeDomain, Timer};
-use crate::runtime::failure::UserError;
+use crate::runtime::failure::{Permanent, UserError};
 use crate::state::codec::StateValue;
 use crate::state::handles::MapState;
 use crate::state::setup::KeyedSetup;
@@ -90,9 +90,11 @@ impl<L: Data, R: Data, O: Data> IntervalOperator<L, R, O> {
     ) -> Result<bool, UserError> {
         let time = context.timestamp();
         if time == EventTime::MIN {
-            return Err("the record has no event time, and an interval join needs one: give its source a \
-                        WatermarkStrategy with timestamps"
-                .into());
+            return Err(Permanent::new(
+                "the record has no event time, and an interval join needs one: give its source a \
+                 WatermarkStrategy with timestamps",
+            )
+            .into());
         }
         let in_time = time > context.watermark();
         if !in_time && self.late_to_side {

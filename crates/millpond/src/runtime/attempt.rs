@@ -9,12 +9,13 @@ use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Hooks, WorkerGuards};
 use timely::execute::execute_from;
 
-use super::worker::{self, Team, WorkerEnd};
+use super::worker::{self, Rein, Team, WorkerEnd};
 use crate::error::Error;
 
 /// Running workers.
 pub(crate) struct Attempt {
     guards: WorkerGuards<WorkerEnd>,
+    rein: Arc<Rein>,
 }
 
 impl Attempt {
@@ -32,26 +33,24 @@ impl Attempt {
                     .map_err(|error| started(error.to_string()))?;
             (builders.into_iter().map(AllocatorBuilder::Tcp).collect(), Box::new(guard))
         };
+        let rein = Arc::clone(&team.rein);
         let config = timely::WorkerConfig::default();
         let guards =
             execute_from(builders, others, config, move |worker| worker::run(worker, &team)).map_err(started)?;
-        Ok(Attempt { guards })
+        Ok(Attempt { guards, rein })
     }
 
-    /// Waits for the workers; blocks. `Err` if a worker or a connection broke.
+    /// Waits for the workers; blocks. `Err` if a worker thread broke.
     pub(crate) fn join(self) -> Result<WorkerEnd, Error> {
-        // A lost connection is a panic in a thread of timely, and one more in the guard that joins it.
-        let joined = catch_unwind(AssertUnwindSafe(|| self.guards.join()));
-        let ends = joined.map_err(|_| Error::failed("the connection to another process was lost"))?;
-        let mut end = WorkerEnd::Finished;
-        for worker in ends {
-            match worker {
-                Ok(WorkerEnd::Finished) => {}
-                Ok(aborted) if end != (WorkerEnd::Aborted { again: false }) => end = aborted,
-                Ok(_) => {}
-                Err(error) => return Err(Error::failed(format!("a worker thread ended: {error}"))),
-            }
+        let Attempt { guards, rein } = self;
+        // Threads that serve a connection panic when it breaks, and so does the guard that joins them. How the workers
+        // ended, they have said themselves.
+        match catch_unwind(AssertUnwindSafe(|| guards.join())) {
+            Ok(ends) => match ends.into_iter().find_map(Result::err) {
+                Some(error) => Err(Error::failed(format!("a worker thread ended: {error}"))),
+                None => Ok(rein.end()),
+            },
+            Err(_) => Ok(rein.end()),
         }
-        Ok(end)
     }
 }

@@ -159,10 +159,10 @@ impl Meeting {
             Answer::Refused(reason) => return Err(Error::input(reason)),
         };
         sockets[0] = Some(lead);
-        for other in 1..me {
+        for (other, place) in sockets.iter_mut().enumerate().take(me).skip(1) {
             let mut socket = self.connect(other, deadline)?;
             send(&mut socket, &self.hello).map_err(lost)?;
-            sockets[other] = Some(socket);
+            *place = Some(socket);
         }
         while sockets.iter().skip(me + 1).any(Option::is_none) {
             let mut socket = self.accept(deadline, || "another process has not come".to_owned())?;

@@ -68,7 +68,7 @@ fn speak<'s>(
 ) -> (StreamVec<'s, u64, Addressed>, Outbox) {
     let workers = scope.peers();
     let threads = workers / place.processes.max(1);
-    let speaks_for_process = place.processes > 1 && scope.index() % threads.max(1) == 0;
+    let speaks_for_process = place.processes > 1 && scope.index().is_multiple_of(threads.max(1));
     let (process, processes, flow) = (place.process, place.processes, std::sync::Arc::clone(&place.flow));
 
     let mut builder = OperatorBuilder::new("control out".to_owned(), scope);

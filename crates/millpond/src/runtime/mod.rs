@@ -12,6 +12,7 @@ pub(crate) mod context;
 pub(crate) mod control;
 pub(crate) mod coordinator;
 pub(crate) mod failure;
+pub(crate) mod lost;
 pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod restart;

@@ -17,6 +17,7 @@ use super::coordinator::assembly::Assembly;
 use super::coordinator::drive::{AttemptEnd, Driver, Ears, RunEnd, new_id};
 use super::coordinator::history::History;
 use super::coordinator::publish::Publisher;
+use super::lost;
 use super::message::ToWorker;
 use super::restart::{RestartDecision, RestartTracker};
 use super::restore::Restored;
@@ -142,7 +143,8 @@ impl Launch {
                 () = interrupt.notified() => return Ok(RunEnd::Interrupted),
             };
             let (to_coordinator, _nobody) = mpsc::unbounded_channel();
-            let rein = Arc::new(Rein::new(threads));
+            let rein = Arc::new(Rein::new(threads, &sockets));
+            let lost = lost::watch();
             let team = Team {
                 definition: Arc::clone(&self.definition),
                 plan: Arc::clone(&plan),
@@ -167,6 +169,10 @@ impl Launch {
             let mut ended = start(team, sockets)?;
             let end = tokio::select! {
                 end = &mut ended => end,
+                () = lost.notified() => {
+                    rein.abort();
+                    ended.await
+                }
                 () = interrupt.notified() => {
                     rein.abort();
                     return Ok(RunEnd::Interrupted);
@@ -175,7 +181,9 @@ impl Launch {
             match end.map_err(Error::failed)?? {
                 WorkerEnd::Finished => return Ok(RunEnd::Finished),
                 WorkerEnd::Aborted { again: false } => return Ok(RunEnd::Cancelled),
-                WorkerEnd::Aborted { again: true } => {}
+                WorkerEnd::Aborted { again: true } => {
+                    tracing::warn!("the attempt failed; the processes meet again")
+                }
             }
         }
     }
@@ -261,7 +269,7 @@ impl Session {
         mut requests: mpsc::Receiver<Request>,
         interrupt: &Notify,
     ) -> Result<RunEnd, Error> {
-        let mut tracker = RestartTracker::new(self.options.restart.clone());
+        let mut tracker = RestartTracker::new(self.options.restart);
         let mut last = None;
         let mut started = false;
         let mut epoch = restored.snapshot.as_ref().map_or(1, |(_, manifest)| manifest.epoch.0 + 1);
@@ -276,7 +284,9 @@ impl Session {
                 AttemptEnd::Failed(report) => report,
             };
             // What fails before anything has been read fails for a reason that somebody has to mend.
-            started |= self.publisher.records_read() > 0 || self.base.as_ref().map(Entry::id) != before;
+            started |= report.record.is_some()
+                || self.publisher.records_read() > 0
+                || self.base.as_ref().map(Entry::id) != before;
             let decision = tracker.on_failure(Instant::now());
             let hopeless = if !started {
                 "; it could not start"
@@ -327,7 +337,8 @@ impl Session {
         let processes = self.options.cluster.as_ref().map_or(1, |cluster| cluster.hosts.len());
         let threads = self.workers / processes;
         let sockets = self.meet(&restored, first_epoch).await?;
-        let rein = Arc::new(Rein::new(threads));
+        let rein = Arc::new(Rein::new(threads, &sockets));
+        let lost = lost::watch();
         let (to_coordinator, from_workers) = mpsc::unbounded_channel();
         let team = Team {
             definition: Arc::clone(&self.definition),
@@ -358,7 +369,7 @@ impl Session {
         });
         let assembly = Assembly::new(&self.plan, &restored);
         let workers = self.workers;
-        let ears = Ears { from_workers, requests, interrupt, ended: relayed };
+        let ears = Ears { from_workers, requests, interrupt, lost: &lost, ended: relayed };
         let commander = Arc::clone(&rein);
         let outcome =
             Driver::new(self, workers, first_epoch, assembly).drive(ears, || commander.commander()).await;

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,16 +62,22 @@ pub(crate) struct Rein {
     abort: AtomicBool,
     threads: Mutex<Vec<Thread>>,
     commander: Mutex<Option<Outbox>>,
+    /// The connections to other processes. Closing them is how the others learn that this one has given up.
+    connections: Vec<TcpStream>,
     together: Barrier,
+    ends: Mutex<Vec<WorkerEnd>>,
 }
 
 impl Rein {
-    pub(crate) fn new(threads: usize) -> Self {
+    pub(crate) fn new(threads: usize, sockets: &[Option<TcpStream>]) -> Self {
+        let connections = sockets.iter().flatten().filter_map(|socket| socket.try_clone().ok()).collect();
         Rein {
+            connections,
             abort: AtomicBool::new(false),
             threads: Mutex::default(),
             commander: Mutex::default(),
             together: Barrier::new(threads),
+            ends: Mutex::default(),
         }
     }
 
@@ -78,10 +85,21 @@ impl Rein {
     pub(crate) fn abort(&self) {
         self.abort.store(true, Ordering::SeqCst);
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Thread::unpark);
+        for connection in &self.connections {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 
     fn is_aborted(&self) -> bool {
         self.abort.load(Ordering::SeqCst)
+    }
+
+    /// How the workers ended: all finished, or how one of them was aborted.
+    pub(crate) fn end(&self) -> WorkerEnd {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = WorkerEnd::Aborted { again: false };
+        let aborted = || ends.iter().copied().find(|end| *end != WorkerEnd::Finished);
+        if ends.contains(&told) { told } else { aborted().unwrap_or(WorkerEnd::Finished) }
     }
 
     /// The way from the coordinator to the workers, once worker 0 has started.
@@ -112,6 +130,7 @@ pub(crate) fn run(worker: &mut Worker, team: &Team) -> WorkerEnd {
     if end != WorkerEnd::Finished {
         rein.abort();
     }
+    rein.ends.lock().unwrap_or_else(PoisonError::into_inner).push(end);
     // Nobody may drop a channel while another worker still sends on it.
     rein.together.wait();
     for dataflow in worker.installed_dataflows() {

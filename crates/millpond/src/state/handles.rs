@@ -136,10 +136,13 @@ impl<M: StateValue + Ord, V: StateValue> MapState<M, V> {
     }
 }
 
+/// Makes one value of two.
+pub(crate) type Reduce<V> = Rc<dyn Fn(&V, &V) -> V>;
+
 /// A value a key that takes in elements of its own type.
 pub struct ReducingState<V> {
     pub(crate) value: ValueState<V>,
-    pub(crate) reduce: Rc<dyn Fn(&V, &V) -> V>,
+    pub(crate) reduce: Reduce<V>,
 }
 
 impl<V: StateValue> ReducingState<V> {

@@ -26,7 +26,9 @@ pub struct KeyedStream<'s, K: Key, T: Data> {
     pub(crate) inner: Option<StreamVec<'s, Time, KeyedRecord<K, T>>>,
 }
 
-/// Sends each record to the worker that owns its hash.
+/// Sends each record to the worker that owns its hash. The type of the address is left to the compiler: it is called
+/// for each record.
+#[expect(clippy::type_complexity, reason = "a name for it would have to name the closure")]
 pub(crate) fn by_hash<K: Key, T: Data>(
     stream: StreamVec<'_, Time, KeyedRecord<K, T>>,
 ) -> Input<'_, KeyedRecord<K, T>, Exchange<KeyedRecord<K, T>, impl FnMut(&KeyedRecord<K, T>) -> u64 + 'static>> {

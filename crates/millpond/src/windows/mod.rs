@@ -12,6 +12,7 @@
 //! * `assigner`: which windows a record is in.
 //! * `trigger`, `triggers`: when a window fires.
 //! * `fold`, `panes`: what is kept of a window, and where.
+//! * `rules`, `late`: when a window is gone, and what becomes of records that come then.
 //! * `operator`: all of it together; everything here is written on the public API of keyed streams.
 
 mod assigner;
@@ -20,6 +21,7 @@ mod late;
 mod offset;
 mod operator;
 mod panes;
+mod rules;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -32,8 +34,9 @@ pub(crate) use fold::{Fold, Merge};
 pub(crate) use late::LateCount;
 pub use late::{CountLate, LatePolicy, SideLate};
 pub use offset::TimeOffset;
-pub(crate) use operator::{Rules, WindowOperator};
+pub(crate) use operator::WindowOperator;
 pub(crate) use panes::{Fixed, Panes, Sessions};
+pub(crate) use rules::Rules;
 pub use stream::WindowedStream;
 pub use trigger::{Moment, Trigger, Verdict};
 pub use triggers::{Count, Every, Purging, WhenComplete};

@@ -1,92 +1,29 @@
 //! The windows of a keyed operator: records come in, results go out, and nothing stays behind.
 //!
-//! A window has at most one timer for its next firing and one for its end. A session that grows keeps the timers that it
-//! has: when one goes off too early it is set anew, once a gap rather than once a record. A timer that has become
-//! pointless goes off without effect, at the end of its window at the latest.
+//! A window has timers for when it is complete, for when it is gone, and for when its trigger wants to be woken. A session that grows keeps
+//! the timers that it has: when one goes off too early it is set anew, once a gap rather than once a record. A timer that
+//! has become pointless goes off without effect, unless its key has no windows any more: then it is taken back.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
-use super::assigner::WindowAssigner;
 use super::fold::Fold;
 use super::late::LateCount;
 use super::panes::{Entered, Panes, Placed};
+use super::rules::Rules;
 use super::trigger::{Moment, Trigger, Verdict};
 use super::window::{Window, WindowResult};
 use crate::operators::context::{KeyedContext, TimeDomain, Timer};
 use crate::operators::keyed::KeyedProcess;
-use crate::runtime::failure::UserError;
+use crate::runtime::failure::{Permanent, UserError};
 use crate::state::handles::MapState;
 use crate::state::setup::KeyedSetup;
 use crate::stream::record::{Data, Key};
 use crate::time::EventTime;
 
+/// A moment for each clock of [`DOMAINS`].
+type Timers = [Option<EventTime>; 2];
+
 const DOMAINS: [TimeDomain; 2] = [TimeDomain::Event, TimeDomain::Processing];
-
-/// What is said about windows besides what becomes of their records.
-#[derive(Clone, Copy)]
-pub(crate) struct Rules {
-    pub(crate) assigner: WindowAssigner,
-    pub(crate) lateness: Duration,
-    /// Whether late records go to the side output.
-    pub(crate) late_to_side: bool,
-    /// The kind of the operator, as plans and messages have it.
-    pub(crate) kind: &'static str,
-}
-
-impl Rules {
-    /// Windows that are forgotten when they are complete.
-    pub(crate) fn new(kind: &'static str, assigner: WindowAssigner) -> Self {
-        Rules { assigner, lateness: Duration::ZERO, late_to_side: false, kind }
-    }
-
-    /// Has the job refused if the rules make no sense.
-    fn check(&self, setup: &mut KeyedSetup) {
-        self.assigner.check(setup);
-        if self.domain() == TimeDomain::Processing && !self.lateness.is_zero() {
-            setup.refuse("allowed lateness is for event time: no record is late by the clock of the machine");
-        }
-    }
-
-    fn domain(&self) -> TimeDomain {
-        self.assigner.domain()
-    }
-
-    /// The end of a window that is complete at `time`.
-    fn end_of(&self, time: EventTime) -> EventTime {
-        match self.domain() {
-            TimeDomain::Event => time.saturating_add(Duration::from_millis(1)),
-            TimeDomain::Processing => time,
-        }
-    }
-
-    fn complete_at(&self, window: Window) -> Timer {
-        let domain = self.domain();
-        let time = if domain == TimeDomain::Event { window.last() } else { window.end };
-        Timer { time, domain }
-    }
-
-    /// When a window is forgotten. One that never ends is not.
-    fn gone_at(&self, window: Window) -> Option<EventTime> {
-        let gone_at = self.complete_at(window).time.saturating_add(self.lateness);
-        (gone_at != EventTime::MAX).then_some(gone_at)
-    }
-
-    /// Whether windows may stay until the end of the input, for which they need a timer of their own.
-    fn is_open_ended(&self) -> bool {
-        self.domain() == TimeDomain::Processing || !self.assigner.needs_time()
-    }
-
-    fn moment<K, O: Data, S: Data>(&self, window: Window, context: &KeyedContext<'_, K, O, S>) -> Moment {
-        Moment {
-            window,
-            complete_at: self.complete_at(window),
-            timestamp: context.timestamp(),
-            watermark: context.watermark(),
-            processing_time: context.processing_time(),
-        }
-    }
-}
 
 /// Makes results of what is kept of a window.
 pub(crate) type Finish<K, A, R> = Box<dyn Fn(&K, Window, &A, &mut dyn FnMut(R)) -> Result<(), UserError>>;
@@ -147,9 +84,11 @@ where
         let time = match self.rules.domain() {
             TimeDomain::Processing => context.processing_time(),
             TimeDomain::Event if self.rules.assigner.needs_time() && context.timestamp() == EventTime::MIN => {
-                return Err("the record has no event time, and event-time windows need one: give its source a \
-                            WatermarkStrategy with timestamps, or use windows in processing time"
-                    .into());
+                return Err(Permanent::new(
+                    "the record has no event time, and event-time windows need one: give its source a \
+                     WatermarkStrategy with timestamps, or use windows in processing time",
+                )
+                .into());
             }
             TimeDomain::Event => context.timestamp(),
         };
@@ -185,34 +124,30 @@ where
     ) -> Result<(), UserError> {
         let moment = self.rules.moment(window, context);
         let mut state = self.triggers.get(&id).unwrap_or_default();
-        let timers = before.map(|before| {
-            let moment = self.rules.moment(before, context);
-            DOMAINS.map(|domain| self.trigger.wake_at(&state, &moment, domain))
-        });
+        let timers = match before {
+            Some(before) => self.timers(&state, &self.rules.moment(before, context)),
+            None => [None; 2],
+        };
         for other in absorbed.iter().filter(|other| **other != id) {
             if let Some(other) = self.triggers.remove(other) {
                 self.trigger.merge(&mut state, other);
             }
         }
         let verdict = self.trigger.on_record(record, &mut state, &moment);
-        if !self.carry_out(verdict, &id, window, context)? {
+        if !self.carry_out(verdict, &id, timers, &moment, context)? {
             return Ok(());
         }
-        for (index, domain) in DOMAINS.into_iter().enumerate() {
+        for ((wake_at, set), domain) in self.timers(&state, &moment).into_iter().zip(timers).zip(DOMAINS) {
             let now = moment.clock(domain);
-            let Some(wake_at) = self.trigger.wake_at(&state, &moment, domain).filter(|wake_at| *wake_at > now)
-            else {
-                continue;
-            };
             // A timer that is set for an earlier moment, and has not gone off, will see to it.
-            let earlier = timers.and_then(|timers| timers[index]).is_some_and(|set| set > now && set <= wake_at);
-            if !earlier {
-                set_timer(context, Timer { time: wake_at, domain });
+            let in_hand = |time| set.is_some_and(|set| now < set && set <= time);
+            if let Some(time) = wake_at.filter(|time| *time > now && !in_hand(*time)) {
+                set_timer(context, Timer { time, domain });
             }
         }
         self.remember(id, state);
         if before.is_none() {
-            self.set_end(window, context);
+            self.set_end(window, moment.clock(self.rules.domain()), context);
         }
         Ok(())
     }
@@ -227,8 +162,12 @@ where
             return self.end_of_input(context);
         }
         let gone = timer.time.saturating_sub(self.rules.lateness);
-        let mut ids = self.panes.ending([self.rules.end_of(timer.time), self.rules.end_of(gone)]);
+        let mut ids = self.panes.due(self.rules.end_of(timer.time), self.rules.end_of(gone));
         self.triggers.for_range(.., |id, _| ids.push(id.clone()));
+        if ids.is_empty() {
+            // Set by other rules than these, before a restore: so none of the windows may have the timers that it needs.
+            ids = self.panes.all();
+        }
         ids.sort_unstable();
         ids.dedup();
         ids.into_iter().try_for_each(|id| self.wake(id, timer, context))
@@ -243,26 +182,27 @@ where
         let Some(window) = self.panes.window(&id) else { return Ok(()) };
         let moment = self.rules.moment(window, context);
         let mut state = self.triggers.get(&id).unwrap_or_default();
+        let timers = self.timers(&state, &moment);
         if self.trigger.wake_at(&state, &moment, timer.domain) == Some(timer.time) {
             let verdict = self.trigger.on_wake(&mut state, &moment);
-            if !self.carry_out(verdict, &id, window, context)? {
+            if !self.carry_out(verdict, &id, timers, &moment, context)? {
                 return Ok(());
             }
         }
         let gone_at = self.rules.gone_at(window).filter(|_| timer.domain == self.rules.domain());
         if gone_at.is_some_and(|gone_at| gone_at <= timer.time) {
-            self.forget(&id, context);
+            self.forget(&id, timers, context);
             return Ok(());
         }
-        for domain in DOMAINS {
-            // Timers go off in order, also if event time has jumped far beyond this one.
-            let now = if domain == timer.domain { timer.time } else { moment.clock(domain) };
-            if let Some(time) = self.trigger.wake_at(&state, &moment, domain).filter(|time| *time > now) {
+        // Timers go off in order, also if event time has jumped far beyond this one.
+        let now = |domain| if domain == timer.domain { timer.time } else { moment.clock(domain) };
+        for (wake_at, domain) in self.timers(&state, &moment).into_iter().zip(DOMAINS) {
+            if let Some(time) = wake_at.filter(|time| *time > now(domain)) {
                 set_timer(context, Timer { time, domain });
             }
         }
         self.remember(id, state);
-        self.set_end(window, context);
+        self.set_end(window, now(self.rules.domain()), context);
         Ok(())
     }
 
@@ -272,24 +212,32 @@ where
             let Some(window) = self.panes.window(&id) else { continue };
             let moment = Moment { processing_time: EventTime::MAX, ..self.rules.moment(window, context) };
             let mut state = self.triggers.get(&id).unwrap_or_default();
-            let waits = DOMAINS.iter().any(|domain| self.trigger.wake_at(&state, &moment, *domain).is_some());
+            let timers = self.timers(&state, &moment);
+            let waits = timers.iter().any(Option::is_some);
             let verdict = if waits { self.trigger.on_wake(&mut state, &moment) } else { Verdict::Wait };
-            if self.carry_out(verdict, &id, window, context)? {
-                self.forget(&id, context);
+            if self.carry_out(verdict, &id, timers, &moment, context)? {
+                self.forget(&id, timers, context);
             }
         }
         Ok(())
     }
 
-    /// Does as the trigger says. Whether the window is still there.
+    /// When the trigger wants to be woken, by each clock.
+    fn timers(&self, state: &G::State, moment: &Moment) -> Timers {
+        DOMAINS.map(|domain| self.trigger.wake_at(state, moment, domain))
+    }
+
+    /// Does as the trigger says. `timers` are those that are set for it. Whether the window is still there.
     fn carry_out(
         &mut self,
         verdict: Verdict,
         id: &P::Id,
-        window: Window,
+        timers: Timers,
+        moment: &Moment,
         context: &mut WindowContext<'_, K, In, R>,
     ) -> Result<bool, UserError> {
         if verdict.fires() {
+            let window = moment.window;
             let key = context.key().clone();
             let timestamp = if window == Window::GLOBAL { context.timestamp() } else { window.last() };
             let mut outcome = Ok(());
@@ -301,16 +249,25 @@ where
             outcome?;
         }
         if verdict.purges() {
-            self.forget(id, context);
+            self.forget(id, timers, context);
         }
         Ok(!verdict.purges())
     }
 
-    fn forget(&mut self, id: &P::Id, context: &mut WindowContext<'_, K, In, R>) {
+    /// Drops a window. With the last one of the key go the timers that would keep the key.
+    fn forget(&mut self, id: &P::Id, timers: Timers, context: &mut WindowContext<'_, K, In, R>) {
         self.panes.remove(id);
         self.triggers.remove(id);
-        if self.rules.is_open_ended() && self.panes.is_empty() {
-            context.delete_event_timer(END_OF_INPUT.time);
+        if !self.panes.is_empty() {
+            return;
+        }
+        for (time, domain) in timers.into_iter().zip(DOMAINS) {
+            if let Some(time) = time {
+                delete_timer(context, Timer { time, domain });
+            }
+        }
+        if self.rules.domain() == TimeDomain::Processing {
+            delete_timer(context, END_OF_INPUT);
         }
     }
 
@@ -323,12 +280,17 @@ where
         }
     }
 
-    /// Sets the timer at which a window is forgotten.
-    fn set_end(&self, window: Window, context: &mut WindowContext<'_, K, In, R>) {
-        if let Some(time) = self.rules.gone_at(window) {
-            set_timer(context, Timer { time, domain: self.rules.domain() });
+    /// Sets the timers that a window has whatever its trigger says: when it is complete, and when it is gone.
+    fn set_end(&self, window: Window, now: EventTime, context: &mut WindowContext<'_, K, In, R>) {
+        let domain = self.rules.domain();
+        if let Some(gone_at) = self.rules.gone_at(window) {
+            for time in [self.rules.complete_at(window).time, gone_at] {
+                if time > now {
+                    set_timer(context, Timer { time, domain });
+                }
+            }
         }
-        if self.rules.domain() == TimeDomain::Processing {
+        if domain == TimeDomain::Processing {
             set_timer(context, END_OF_INPUT);
         }
     }
@@ -341,6 +303,13 @@ fn set_timer<K, O: Data, S: Data>(context: &mut KeyedContext<'_, K, O, S>, timer
     match timer.domain {
         TimeDomain::Event => context.set_event_timer(timer.time),
         TimeDomain::Processing => context.set_processing_timer(timer.time),
+    }
+}
+
+fn delete_timer<K, O: Data, S: Data>(context: &mut KeyedContext<'_, K, O, S>, timer: Timer) {
+    match timer.domain {
+        TimeDomain::Event => context.delete_event_timer(timer.time),
+        TimeDomain::Processing => context.delete_processing_timer(timer.time),
     }
 }
 

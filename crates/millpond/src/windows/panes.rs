@@ -51,8 +51,8 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
         is_late: impl Fn(Window) -> bool,
         placed: &mut Vec<Placed<Self::Id>>,
     );
-    /// All windows, or at least those with one of these ends.
-    fn ending(&self, ends: [EventTime; 2]) -> Vec<Self::Id>;
+    /// The windows that end at `end` and those that end at `gone` or before; maybe others too. Each once.
+    fn due(&self, end: EventTime, gone: EventTime) -> Vec<Self::Id>;
     /// All windows.
     fn all(&self) -> Vec<Self::Id>;
     /// The bounds of a window that is there.
@@ -94,13 +94,12 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         });
     }
 
-    fn ending(&self, ends: [EventTime; 2]) -> Vec<Window> {
+    fn due(&self, end: EventTime, gone: EventTime) -> Vec<Window> {
         let mut ids = Vec::new();
-        for (index, end) in ends.into_iter().enumerate() {
-            if !ends[..index].contains(&end) {
-                let with_end = Window { start: EventTime::MIN, end }..=Window { start: EventTime::MAX, end };
-                self.0.for_range(with_end, |window, _| ids.push(*window));
-            }
+        self.0.for_range(..=Window { start: EventTime::MAX, end: gone }, |window, _| ids.push(*window));
+        if end > gone {
+            let with_end = Window { start: EventTime::MIN, end }..=Window { start: EventTime::MAX, end };
+            self.0.for_range(with_end, |window, _| ids.push(*window));
         }
         ids
     }
@@ -182,7 +181,7 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
     }
 
     /// All: the end of a session is not what it is found by.
-    fn ending(&self, _: [EventTime; 2]) -> Vec<EventTime> {
+    fn due(&self, _: EventTime, _: EventTime) -> Vec<EventTime> {
         self.starts()
     }
 

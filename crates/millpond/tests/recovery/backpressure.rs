@@ -31,7 +31,7 @@ impl Sink<(u64, u64)> for Slow {
         Ok(())
     }
     fn write(&mut self, _: &(u64, u64), _: EventTime) -> Result<(), UserError> {
-        if self.written.fetch_add(1, Ordering::Relaxed) % 256 == 0 {
+        if self.written.fetch_add(1, Ordering::Relaxed).is_multiple_of(256) {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())

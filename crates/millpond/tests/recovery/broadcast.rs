@@ -45,7 +45,7 @@ impl BroadcastProcess<u64, u64, u64> for Rules {
 
 #[test]
 fn rules_reach_every_subtask_and_stay() {
-    let is_rule = |number: &u64| number % 3 == 0 && number % 20 < 10;
+    let is_rule = |number: &u64| number.is_multiple_of(3) && number % 20 < 10;
     let mut rules = std::collections::BTreeMap::new();
     (0..COUNT).filter(is_rule).for_each(|rule| {
         rules.insert(rule % 10, rule);

@@ -68,12 +68,12 @@ impl KeyedProcess<String, u64> for Every {
             *count
         });
         self.recent.add(*number);
-        if count % 5 == 0 {
+        if count.is_multiple_of(5) {
             // Emptied now and then: a snapshot must have that, too.
             self.recent.clear();
         }
         self.by_digit.upsert(digit(*number), || 0, |seen| *seen += 1);
-        if count % 7 == 0 {
+        if count.is_multiple_of(7) {
             self.by_digit.remove(&digit(*number));
         }
         self.greatest.add(number % 97);

@@ -2,6 +2,7 @@
 
 use millpond::TimeOffset;
 use millpond::joins::Either;
+use millpond::windows::Tumbling;
 use proptest::prelude::*;
 
 use crate::oracle::{events, few};
@@ -34,44 +35,78 @@ fn by_definition(events: &[Event], lower: i64, upper: i64) -> Vec<Pair> {
 }
 
 proptest! {
-    #![proptest_config(few(8))]
+    #![proptest_config(few(16))]
 
     #[test]
     fn pairs_are_within_the_bounds(
-        events in events(), lower in -60_i64..60, length in 2_i64..60, lower_out: bool, upper_out: bool,
+        course in courses(), events in events(), lower in -60_i64..60, length in 2_i64..60, lower_out: bool, upper_out: bool,
     ) {
         let upper = lower + length;
         let expected = by_definition(&events, lower + i64::from(lower_out), upper - i64::from(upper_out));
-        for course in courses() {
-            let results = Run::over(&events).results(course, move |events| {
-                let (even, odd) = halves(events);
-                let joined = even.key_by(|event| event.key).interval_join(odd.key_by(|event| event.key));
-                let mut joined = joined.between(offset(lower), offset(upper));
-                joined = if lower_out { joined.lower_exclusive() } else { joined };
-                joined = if upper_out { joined.upper_exclusive() } else { joined };
-                joined.process(pair).uid("pairs")
-            });
-            prop_assert_eq!(&results, &expected, "{:?}", course);
-        }
+        let results = Run::over(&events).results(course, move |events| {
+            let (even, odd) = halves(events);
+            let joined = even.key_by(|event| event.key).interval_join(odd.key_by(|event| event.key));
+            let mut joined = joined.between(offset(lower), offset(upper));
+            joined = if lower_out { joined.lower_exclusive() } else { joined };
+            joined = if upper_out { joined.upper_exclusive() } else { joined };
+            joined.process(pair).uid("pairs")
+        });
+        prop_assert_eq!(&results, &expected, "{:?}", course);
     }
 }
 
 #[test]
 fn late_records_go_to_the_side_and_pairs_have_the_later_time() {
     let give = |at, value| Step::Give(event(1, at, value));
-    // The watermark after 20 is 19, and 21 and 22 are in time.
+    // The watermark after 20 is 19; the window of the first pair says that it has passed the join.
     let steps = vec![give(10, 2), give(12, 3), give(20, 4), Step::Await(1), give(11, 6), give(22, 5), give(13, 7)];
     for course in [Course::Whole(1), Course::Whole(3)] {
         let results = Run::steps(steps.clone()).results(course, |events| {
             let (even, odd) = halves(events);
             let joined = even.key_by(|event| event.key).interval_join(odd.key_by(|event| event.key));
             let (pairs, late) = joined.between(offset(-5), offset(5)).late_side_output().process(pair);
-            let late = late.map(|late| match late {
-                Either::Left(event) => (1, (event.at, 0)),
-                Either::Right(event) => (2, (0, event.at)),
+            let windows = pairs.uid("pairs").key_by(|(key, ..)| *key).window(Tumbling::of(millis(1)));
+            let pairs = windows.process(|_, window, pairs| {
+                Ok(pairs
+                    .iter()
+                    .map(|(_, left, right)| (window.start.as_millis(), left.0, right.0))
+                    .collect::<Vec<_>>())
             });
-            pairs.uid("pairs").map(|(_, left, right)| (0, (left.0, right.0))).union([late])
+            let late = late.map(|late| match late {
+                Either::Left(event) => (0, event.at, -1),
+                Either::Right(event) => (0, -1, event.at),
+            });
+            pairs.uid("windows").map(|result| result.value).union([late])
         });
-        assert_eq!(results, [(0, (10, 12)), (0, (20, 22)), (1, (11, 0)), (2, (0, 13))], "{course:?}");
+        assert_eq!(results, [(0, -1, 13), (0, 11, -1), (12, 10, 12), (22, 20, 22)], "{course:?}");
+    }
+}
+
+/// The records of one stream wait for those of the other, with odd and even values in turn as the waiting ones.
+#[test]
+fn a_record_is_kept_until_its_last_partner_may_have_come() {
+    for (waits, comes, lower, upper) in [(1, 0, -30, 0), (0, 1, 0, 30)] {
+        let steps = vec![
+            Step::Give(event(1, -10, waits)), // Its last partner may come at 20.
+            Step::Give(event(1, 20, waits)),
+            Step::Give(event(2, 22, waits)),
+            Step::Give(event(2, 22, comes)),
+            Step::Give(event(2, 23, waits)),
+            Step::Await(1), // The watermark is 22, and what waited for 20 is gone.
+            Step::Give(event(1, 25, comes)),
+            Step::Give(event(1, 50, comes)),
+            Step::Give(event(1, 51, comes)),
+        ];
+        let results = Run::steps(steps).results(Course::Whole(2), move |events| {
+            let (even, odd) = halves(events);
+            let joined = even.key_by(|event| event.key).interval_join(odd.key_by(|event| event.key));
+            let pairs = joined.between(offset(lower), offset(upper)).process(pair).uid("pairs");
+            let windows = pairs.key_by(|(key, ..)| *key).window(Tumbling::of(millis(1)));
+            windows
+                .count()
+                .uid("windows")
+                .map(|result| (result.key, result.window.start.as_millis(), result.value))
+        });
+        assert_eq!(results, [(1, 25, 1), (1, 50, 1), (2, 22, 1)], "{lower} to {upper}");
     }
 }

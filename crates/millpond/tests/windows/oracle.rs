@@ -26,7 +26,7 @@ pub(crate) fn sliding(events: &[Event], size: i64, slide: i64, offset: i64) -> W
 pub(crate) fn sessions(events: &[Event], gap: i64) -> Windows<'_> {
     let mut sorted: Vec<&Event> = events.iter().collect();
     sorted.sort_by_key(|event| (event.key, event.at));
-    let mut windows: Vec<((u8, i64, i64), Vec<&Event>)> = Vec::new();
+    let mut windows: Vec<((u8, i64, i64), Vec<_>)> = Vec::new();
     for event in sorted {
         match windows.last_mut() {
             Some(((key, _, end), records)) if *key == event.key && event.at < *end => {
@@ -44,10 +44,18 @@ pub(crate) fn results<V: Ord>(windows: &Windows<'_>, result: impl Fn(&[&Event]) 
     windows.iter().map(|((key, start, end), records)| (*key, *start, *end, result(records))).collect()
 }
 
-/// Records of a few keys, out of order.
+/// Records of a few keys as time goes on, out of order by a little or by a lot, or not at all.
 pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
-    let one = (0_u8..4, -150_i64..150, -9_i64..10).prop_map(|(key, at, value)| event(key, at, value));
-    prop::collection::vec(one, 1..120)
+    let one = (0_u8..4, 0_i64..8, 0_i64..400, -9_i64..10);
+    let disorder = prop_oneof![Just(1_i64), 2_i64..40, Just(400)];
+    (prop::collection::vec(one, 1..120), disorder).prop_map(|(records, disorder)| {
+        let mut now = -150;
+        let mut next = |(key, step, behind, value)| {
+            now += step;
+            event(key, now - behind % disorder, value)
+        };
+        records.into_iter().map(&mut next).collect()
+    })
 }
 
 /// Few cases, because each is a number of whole jobs.

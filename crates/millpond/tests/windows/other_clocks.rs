@@ -6,40 +6,36 @@ use proptest::prelude::*;
 
 use crate::aligned::row;
 use crate::oracle::{events, few};
-use crate::support::{Course, Event, Run, Step, courses, event, millis};
+use crate::support::{COURSES, Course, Event, Run, Step, courses, event, millis};
 
 fn total(results: &[(u8, i64, i64, u64)], key: u8) -> u64 {
     results.iter().filter(|(of, ..)| *of == key).map(|(_, _, _, count)| count).sum()
 }
 
 proptest! {
-    #![proptest_config(few(3))]
+    #![proptest_config(few(16))]
 
     #[test]
-    fn each_record_is_in_one_window_of_the_clock_and_the_end_of_the_input_loses_none(events in events()) {
-        for course in courses() {
-            let results = Run::over(&events).results(course, |events| {
-                let windows = Tumbling::of(millis(2)).processing_time();
-                events.key_by(|event| event.key).window(windows).count().uid("counts").map(row)
-            });
-            for key in 0..4 {
-                let expected = events.iter().filter(|event| event.key == key).count() as u64;
-                prop_assert_eq!(total(&results, key), expected, "{:?}: {:?}", course, results);
-            }
+    fn each_record_is_in_one_window_of_the_clock_and_the_end_of_the_input_loses_none(course in courses(), events in events()) {
+        let results = Run::over(&events).results(course, |events| {
+            let windows = Tumbling::of(millis(2)).processing_time();
+            events.key_by(|event| event.key).window(windows).count().uid("counts").map(row)
+        });
+        for key in 0..4 {
+            let expected = events.iter().filter(|event| event.key == key).count() as u64;
+            prop_assert_eq!(total(&results, key), expected, "{:?}: {:?}", course, results);
         }
     }
 
     #[test]
-    fn a_purging_count_cuts_a_stream_into_pieces(events in events()) {
-        for course in courses() {
-            let results = Run::over(&events).results(course, |events| {
-                let windows = events.key_by(|event| event.key).window(Global).trigger(Purging::of(Count::of(5)));
-                windows.count().uid("counts").map(row)
-            });
-            for key in 0..4 {
-                let records = events.iter().filter(|event| event.key == key).count() as u64;
-                prop_assert_eq!(total(&results, key), records / 5 * 5, "{:?}: {:?}", course, results);
-            }
+    fn a_purging_count_cuts_a_stream_into_pieces(course in courses(), events in events()) {
+        let results = Run::over(&events).results(course, |events| {
+            let windows = events.key_by(|event| event.key).window(Global).trigger(Purging::of(Count::of(5)));
+            windows.count().uid("counts").map(row)
+        });
+        for key in 0..4 {
+            let records = events.iter().filter(|event| event.key == key).count() as u64;
+            prop_assert_eq!(total(&results, key), records / 5 * 5, "{:?}: {:?}", course, results);
         }
     }
 }
@@ -49,7 +45,7 @@ fn a_session_of_the_clock_lasts_while_the_clock_stands() {
     let events: Vec<Event> = (0..20).map(|n| event((n % 2) as u8, n * 100, n)).collect();
     let clock = ManualClock::new();
     clock.advance(millis(5));
-    for course in courses() {
+    for course in COURSES {
         let results = Run::over(&events).clock(clock.clock()).results(course, |events| {
             let windows = Session::gap(millis(10)).processing_time();
             events.key_by(|event| event.key).window(windows).count().uid("sessions").map(row)
@@ -83,7 +79,7 @@ fn a_window_of_the_clock_fires_when_the_clock_has_come_to_its_end() {
 #[test]
 fn a_global_window_is_complete_at_the_end_of_the_input() {
     let events: Vec<Event> = (0..9).map(|n| event((n % 2) as u8, n, n)).collect();
-    for course in courses() {
+    for course in COURSES {
         let results = Run::over(&events).results(course, |events| {
             let all = events.key_by(|event| event.key).window(Global).count().uid("counts");
             all.map(|result| (result.key, result.window == Window::GLOBAL, result.value))

@@ -1,217 +1,51 @@
 //! Jobs over records that are written down, run whole, broken off, or carried to another parallelism.
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use millpond::sink::SinkContext;
-use millpond::{
-    Clock, Data, Env, EventTime, Job, ReadStatus, RestartStrategy, RunOptions, Sink, Source, SplitReader, Stream,
-    UserError, WatermarkStrategy,
-};
-use serde::{Deserialize, Serialize};
+use millpond::{Clock, Data, Env, EventTime, Job, RestartStrategy, RunOptions, Stream, WatermarkStrategy};
+use millpond_snapshot::Store;
+use millpond_snapshot::manifest::StateSnapshot;
+use millpond_snapshot::store::OpenMode;
+use proptest::prelude::*;
 
-/// A record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Event {
-    pub(crate) key: u8,
-    pub(crate) at: i64,
-    pub(crate) value: i64,
-}
+use crate::collect::Collected;
+use crate::script::until;
+pub(crate) use crate::script::{Event, Script, Step, event};
 
-pub(crate) fn event(key: u8, at: i64, value: i64) -> Event {
-    Event { key, at, value }
-}
-
-/// What the source does next.
-#[derive(Clone, Debug)]
-pub(crate) enum Step {
-    Give(Event),
-    /// Waits until this many results have come out.
-    Await(usize),
-}
-
-/// Splits of records, and what happens on the way.
-#[derive(Clone, Default)]
-pub(crate) struct Script {
-    splits: Arc<Vec<Vec<Step>>>,
-    /// Records that a split gives before it is somebody else's turn.
-    slice: usize,
-    results: Arc<AtomicUsize>,
-    given: Arc<AtomicU64>,
-    /// After this many records in all, the source fails, once.
-    crash: Arc<Mutex<Option<u64>>>,
-    /// Each split stops in its middle until this is set.
-    open: Arc<AtomicBool>,
-}
-
-impl Script {
-    /// These records in one split, given at once.
-    pub(crate) fn of(events: &[Event]) -> Self {
-        let steps = events.iter().cloned().map(Step::Give).collect();
-        Script {
-            splits: Arc::new(vec![steps]),
-            slice: 7,
-            open: Arc::new(AtomicBool::new(true)),
-            ..Script::default()
-        }
-    }
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Position {
-    split: usize,
-    next: usize,
-}
-
-pub(crate) struct Reader {
-    script: Script,
-    position: Position,
-}
-
-impl Source for Script {
-    type Item = Event;
-    type Split = Position;
-    type Reader = Reader;
-
-    fn describe(&self) -> String {
-        "script".to_owned()
-    }
-    fn split_id(&self, split: &Position) -> String {
-        split.split.to_string()
-    }
-    fn discover(&mut self) -> Result<Vec<Position>, UserError> {
-        Ok((0..self.splits.len()).map(|split| Position { split, next: 0 }).collect())
-    }
-    fn is_bounded(&self) -> bool {
-        true
-    }
-    fn open(&self, position: Position) -> Result<Reader, UserError> {
-        Ok(Reader { script: self.clone(), position })
-    }
-}
-
-impl SplitReader for Reader {
-    type Item = Event;
-    type Split = Position;
-
-    fn read(&mut self, max: usize, out: &mut Vec<(Event, Option<EventTime>)>) -> Result<ReadStatus, UserError> {
-        let steps = &self.script.splits[self.position.split];
-        for _ in 0..max.min(self.script.slice) {
-            if self.position.next >= steps.len() / 2 && !self.script.open.load(Ordering::SeqCst) {
-                return Ok(ReadStatus::Waiting);
-            }
-            match steps.get(self.position.next) {
-                None => return Ok(ReadStatus::Finished),
-                Some(Step::Await(results)) if self.script.results.load(Ordering::SeqCst) < *results => {
-                    return Ok(ReadStatus::Waiting);
-                }
-                Some(Step::Await(_)) => {}
-                Some(Step::Give(event)) => {
-                    let given = self.script.given.fetch_add(1, Ordering::SeqCst);
-                    let mut crash = self.script.crash.lock().unwrap();
-                    if crash.is_some_and(|at| given >= at) {
-                        *crash = None;
-                        return Err("the source was told to fail here".into());
-                    }
-                    out.push((event.clone(), None));
-                }
-            }
-            self.position.next += 1;
-        }
-        Ok(ReadStatus::More)
-    }
-
-    fn split(&self) -> Position {
-        self.position.clone()
-    }
-}
-
-/// What has been committed.
-pub(crate) struct Collected<O>(Arc<Mutex<Committed<O>>>);
-
-struct Committed<O> {
-    items: Vec<O>,
-    ids: HashSet<(u64, u64, usize)>,
-}
-
-impl<O> Clone for Collected<O> {
-    fn clone(&self) -> Self {
-        Collected(Arc::clone(&self.0))
-    }
-}
-
-impl<O: Clone + Ord> Collected<O> {
-    pub(crate) fn new() -> Self {
-        Collected(Arc::new(Mutex::new(Committed { items: Vec::new(), ids: HashSet::new() })))
-    }
-    /// Everything that was committed, in order.
-    pub(crate) fn sorted(&self) -> Vec<O> {
-        let mut items = self.0.lock().unwrap().items.clone();
-        items.sort();
-        items
-    }
-}
-
-/// Commits to memory, each thing once.
-pub(crate) struct Collector<O> {
-    collected: Collected<O>,
-    written: Vec<O>,
-    context: Option<SinkContext>,
-}
-
-impl<O> Collected<O> {
-    pub(crate) fn sink(&self) -> Collector<O> {
-        Collector { collected: self.clone(), written: Vec::new(), context: None }
-    }
-}
-
-impl<O: Data> Sink<O> for Collector<O> {
-    type Prepared = (u64, u64, usize, Vec<O>);
-
-    fn describe(&self) -> String {
-        "collector".to_owned()
-    }
-    fn open(&mut self, context: SinkContext, _: &[Self::Prepared]) -> Result<(), UserError> {
-        self.context = Some(context);
-        Ok(())
-    }
-    fn write(&mut self, value: &O, _: EventTime) -> Result<(), UserError> {
-        self.written.push(value.clone());
-        Ok(())
-    }
-    fn prepare(&mut self, epoch: u64) -> Result<Option<Self::Prepared>, UserError> {
-        let context = self.context.as_ref().ok_or("not open")?;
-        let written = std::mem::take(&mut self.written);
-        Ok((!written.is_empty()).then_some((context.run, epoch, context.subtask, written)))
-    }
-    fn commit(&mut self, (run, epoch, subtask, items): &Self::Prepared) -> Result<(), UserError> {
-        let mut committed = self.collected.0.lock().unwrap();
-        if committed.ids.insert((*run, *epoch, *subtask)) {
-            committed.items.extend(items.iter().cloned());
-        }
-        Ok(())
-    }
-}
-
-/// How a job comes to its end.
+/// How a job comes to its end. All but the first break off in the middle, when there is a snapshot with some state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Course {
     /// In one go, with this many workers.
     Whole(usize),
-    /// The source fails once, after this share of the records in percent.
-    Crash { workers: usize, percent: u64 },
-    /// It is stopped with a savepoint in the middle and goes on with other workers.
-    Carried { from: usize, to: usize },
+    /// The source fails once, and the run starts again by itself.
+    Crash(usize),
+    /// The process is gone, and another goes on with other workers.
+    Killed(usize, usize),
+    /// It is stopped with a savepoint, and goes on with other workers.
+    Carried(usize, usize),
 }
 
 /// The courses that each kind of operator is put through.
-pub(crate) fn courses() -> Vec<Course> {
-    let mut courses: Vec<_> = (1..=3).map(Course::Whole).collect();
-    courses.extend([(1, 40), (2, 75), (3, 55)].map(|(workers, percent)| Course::Crash { workers, percent }));
-    courses.extend([(1, 3), (3, 1), (2, 3)].map(|(from, to)| Course::Carried { from, to }));
-    courses
+pub(crate) const COURSES: [Course; 12] = [
+    Course::Whole(1),
+    Course::Whole(2),
+    Course::Whole(3),
+    Course::Crash(1),
+    Course::Crash(2),
+    Course::Crash(3),
+    Course::Killed(1, 2),
+    Course::Killed(3, 1),
+    Course::Killed(2, 2),
+    Course::Carried(1, 3),
+    Course::Carried(3, 1),
+    Course::Carried(2, 3),
+];
+
+/// Any course.
+pub(crate) fn courses() -> impl Strategy<Value = Course> {
+    prop::sample::select(COURSES.as_slice())
 }
 
 /// A job over a script.
@@ -242,45 +76,26 @@ impl Run {
         Run { splits: vec![steps], out_of_orderness: Duration::ZERO, clock: Clock::default(), slice: 1 }
     }
 
+    /// The watermark is this far behind the latest record.
+    pub(crate) fn behind(mut self, by: i64) -> Self {
+        self.out_of_orderness = millis(by);
+        self
+    }
+
     pub(crate) fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Runs the job, and gives what it committed. `define` makes results of the records; it is given what late records
-    /// can be sent to.
+    /// Runs the job, and gives what it committed. `define` makes results of the records.
     pub(crate) fn results<O, D>(self, course: Course, define: D) -> Vec<O>
     where
         O: Data + Ord,
         D: for<'s> Fn(Stream<'s, Event>) -> Stream<'s, O> + Send + Sync + 'static,
     {
-        static RUNS: AtomicU64 = AtomicU64::new(0);
-        let store = format!("memory://windows-{}", RUNS.fetch_add(1, Ordering::SeqCst));
-        let records: usize = self.splits.iter().map(Vec::len).sum();
-        let script = Script {
-            splits: Arc::new(self.splits),
-            slice: self.slice,
-            open: Arc::new(AtomicBool::new(!matches!(course, Course::Carried { .. }))),
-            ..Script::default()
-        };
-        if let Course::Crash { percent, .. } = course {
-            *script.crash.lock().unwrap() = Some(records as u64 * percent / 100);
-        }
-        let collected = Collected::new();
-        let job = {
-            let (script, collected, bound) = (script.clone(), collected.clone(), self.out_of_orderness);
-            Job::new("windows", move |env: &Env<'_>| {
-                let strategy = WatermarkStrategy::bounded_out_of_orderness(bound)
-                    .timestamps(|event: &Event| EventTime::from_millis(event.at));
-                let events = env.source(script.clone(), strategy).uid("script");
-                let results = Arc::clone(&script.results);
-                let count = move |_: &O| {
-                    results.fetch_add(1, Ordering::SeqCst);
-                };
-                define(events).inspect(count).sink(collected.sink()).uid("collector");
-                Ok(())
-            })
-        };
+        let whole = matches!(course, Course::Whole(_));
+        let (job, script, collected) = self.job(whole, define);
+        let store = store();
         let options = |workers| RunOptions {
             parallelism: Some(workers),
             store: Some(store.clone()),
@@ -289,25 +104,108 @@ impl Run {
             clock: self.clock.clone(),
             ..RunOptions::default()
         };
+        let half_way = |workers| {
+            let running = job.start(options(workers)).unwrap();
+            script.await_half(&running);
+            // One that is under way may be too early.
+            let published = running.snapshots_published();
+            until(&running, || running.snapshots_published() > published + 1);
+            running
+        };
         match course {
-            Course::Whole(workers) | Course::Crash { workers, .. } => {
+            Course::Whole(workers) => {
                 job.run(options(workers)).unwrap();
-                assert!(script.crash.lock().unwrap().is_none(), "it was to crash");
             }
-            Course::Carried { from, to } => {
-                let running = job.start(options(from)).unwrap();
-                let half: usize = script.splits.iter().map(|split| split.len() / 2).sum();
-                while (script.given.load(Ordering::SeqCst) as usize) < half {
-                    assert!(!running.has_ended(), "{:?}", running.wait());
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                let savepoint = running.stop(false).unwrap().snapshot;
+            Course::Crash(workers) => {
+                let running = half_way(workers);
+                script.crash.store(true, Ordering::SeqCst);
+                script.open.store(true, Ordering::SeqCst);
+                running.wait().unwrap();
+                assert!(!script.crash.load(Ordering::SeqCst), "it was to crash");
+            }
+            Course::Killed(from, to) => {
+                half_way(from).interrupt().unwrap();
+                script.open.store(true, Ordering::SeqCst);
+                job.run(options(to)).unwrap();
+            }
+            Course::Carried(from, to) => {
+                let savepoint = half_way(from).stop(false).unwrap().snapshot;
+                assert!(savepoint.is_some(), "a stop leaves a savepoint");
                 script.open.store(true, Ordering::SeqCst);
                 job.run(RunOptions { from: savepoint, ..options(to) }).unwrap();
             }
         }
+        assert!(script.given.load(Ordering::SeqCst) >= script.records());
         collected.sorted()
     }
+
+    /// Runs the job up to its middle, and gives what its operator `uid` keeps: rows by state, of all keys.
+    pub(crate) fn kept<O, D>(self, uid: &str, define: D) -> Vec<(String, u64)>
+    where
+        O: Data + Ord,
+        D: for<'s> Fn(Stream<'s, Event>) -> Stream<'s, O> + Send + Sync + 'static,
+    {
+        let (job, script, _) = self.job(false, define);
+        let store = store();
+        let options = RunOptions {
+            parallelism: Some(2),
+            store: Some(store.clone()),
+            // The savepoint is the first snapshot, so that it has what is there and no tombstones.
+            checkpoint_interval: Duration::ZERO,
+            clock: self.clock,
+            ..RunOptions::default()
+        };
+        let running = job.start(options).unwrap();
+        script.await_half(&running);
+        let savepoint = running.stop(false).unwrap().snapshot.unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let resolved = runtime.block_on(async {
+            let store = Store::open(&store, OpenMode::Existing).await.unwrap();
+            millpond_snapshot::repository::resolve(&store, &savepoint).await.unwrap()
+        });
+        let operators = &resolved.record().unwrap().manifest.operators;
+        let operator = operators.iter().find(|operator| operator.uid.as_str() == uid).unwrap();
+        let keyed = operator.states.iter().filter(|state| state.rows_inline.is_none());
+        let rows = |state: &StateSnapshot| state.chunks.iter().map(|chunk| chunk.rows).sum::<u64>();
+        let mut kept: Vec<_> = keyed.map(|state| (state.name.to_string(), rows(state))).collect();
+        kept.retain(|(_, rows)| *rows > 0);
+        kept.sort();
+        kept
+    }
+
+    /// The job, and a hand on both its ends. Unless it is open, the script stops in its middle.
+    fn job<O, D>(&self, open: bool, define: D) -> (Job, Script, Collected<O>)
+    where
+        O: Data + Ord,
+        D: for<'s> Fn(Stream<'s, Event>) -> Stream<'s, O> + Send + Sync + 'static,
+    {
+        let script = Script {
+            splits: Arc::new(self.splits.clone()),
+            slice: self.slice,
+            open: Arc::new(AtomicBool::new(open)),
+            ..Script::default()
+        };
+        let collected = Collected::new();
+        let (source, sink, bound) = (script.clone(), collected.clone(), self.out_of_orderness);
+        let job = Job::new("windows", move |env: &Env<'_>| {
+            let strategy = WatermarkStrategy::bounded_out_of_orderness(bound)
+                .timestamps(|event: &Event| EventTime::from_millis(event.at));
+            let events = env.source(source.clone(), strategy).uid("script");
+            let results = Arc::clone(&source.results);
+            let count = move |_: &O| {
+                results.fetch_add(1, Ordering::SeqCst);
+            };
+            define(events).inspect(count).sink(sink.sink()).uid("collector");
+            Ok(())
+        });
+        (job, script, collected)
+    }
+}
+
+/// A store that no other job has.
+fn store() -> String {
+    static STORES: AtomicU64 = AtomicU64::new(0);
+    format!("memory://windows-{}", STORES.fetch_add(1, Ordering::SeqCst))
 }
 
 pub(crate) fn millis(millis: i64) -> Duration {

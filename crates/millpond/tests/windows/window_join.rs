@@ -28,53 +28,47 @@ fn pairs(windows: &oracle::Windows<'_>) -> Vec<(u8, i64, i64, (i64, i64))> {
 }
 
 proptest! {
-    #![proptest_config(few(4))]
+    #![proptest_config(few(16))]
 
     #[test]
-    fn a_join_pairs_what_is_in_the_same_window(events in events(), size in 1_i64..40, slide in 1_i64..40) {
+    fn a_join_pairs_what_is_in_the_same_window(course in courses(), events in events(), size in 1_i64..40, slide in 1_i64..40) {
         let expected = pairs(&oracle::sliding(&events, size, slide, 0));
-        for course in courses() {
-            let results = Run::over(&events).results(course, move |events| {
-                let (even, odd) = halves(events);
-                let joined = even.key_by(|event| event.key).join(odd.key_by(|event| event.key));
-                let windows = joined.window(Sliding::of(millis(size), millis(slide)));
-                windows.apply(|even, odd| (even.value, odd.value)).uid("pairs").map(row)
-            });
-            prop_assert_eq!(&results, &expected, "{:?}", course);
-        }
+        let results = Run::over(&events).results(course, move |events| {
+            let (even, odd) = halves(events);
+            let joined = even.key_by(|event| event.key).join(odd.key_by(|event| event.key));
+            let windows = joined.window(Sliding::of(millis(size), millis(slide)));
+            windows.apply(|even, odd| (even.value, odd.value)).uid("pairs").map(row)
+        });
+        prop_assert_eq!(&results, &expected, "{:?}", course);
     }
 
     #[test]
-    fn a_session_is_one_of_both_streams(events in events(), gap in 1_i64..30) {
+    fn a_session_is_one_of_both_streams(course in courses(), events in events(), gap in 1_i64..30) {
         let expected = pairs(&oracle::sessions(&events, gap));
-        for course in courses() {
-            let results = Run::over(&events).results(course, move |events| {
-                let (even, odd) = halves(events);
-                let joined = even.key_by(|event| event.key).join(odd.key_by(|event| event.key));
-                let windows = joined.window(Session::gap(millis(gap)));
-                windows.apply(|even, odd| (even.value, odd.value)).uid("pairs").map(row)
-            });
-            prop_assert_eq!(&results, &expected, "{:?}", course);
-        }
+        let results = Run::over(&events).results(course, move |events| {
+            let (even, odd) = halves(events);
+            let joined = even.key_by(|event| event.key).join(odd.key_by(|event| event.key));
+            let windows = joined.window(Session::gap(millis(gap)));
+            windows.apply(|even, odd| (even.value, odd.value)).uid("pairs").map(row)
+        });
+        prop_assert_eq!(&results, &expected, "{:?}", course);
     }
 
     #[test]
-    fn a_co_group_sees_both_groups_also_if_one_is_empty(events in events(), size in 1_i64..40) {
+    fn a_co_group_sees_both_groups_also_if_one_is_empty(course in courses(), events in events(), size in 1_i64..40) {
         let sizes = |records: &[&Event]| {
             let even = records.iter().filter(|event| event.value.rem_euclid(2) == 0).count() as u64;
             (even, records.len() as u64 - even)
         };
         let expected = oracle::results(&oracle::sliding(&events, size, size, 0), sizes);
-        for course in courses() {
-            let results = Run::over(&events).results(course, move |events| {
-                let (even, odd) = halves(events);
-                let joined = even.key_by(|event| event.key).join(odd.key_by(|event| event.key));
-                let windows = joined.window(Tumbling::of(millis(size)));
-                let groups = windows.co_group(|_, _, even, odd| Ok([(even.len() as u64, odd.len() as u64)]));
-                groups.uid("groups").map(row)
-            });
-            prop_assert_eq!(&results, &expected, "{:?}", course);
-        }
+        let results = Run::over(&events).results(course, move |events| {
+            let (even, odd) = halves(events);
+            let joined = even.key_by(|event| event.key).join(odd.key_by(|event| event.key));
+            let windows = joined.window(Tumbling::of(millis(size)));
+            let groups = windows.co_group(|_, _, even, odd| Ok([(even.len() as u64, odd.len() as u64)]));
+            groups.uid("groups").map(row)
+        });
+        prop_assert_eq!(&results, &expected, "{:?}", course);
     }
 }
 

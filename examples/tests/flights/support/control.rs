@@ -19,8 +19,13 @@ impl Control {
     }
 
     /// The answer to a GET; `None` if nobody answers.
-    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+    fn get(&self, path: &str) -> Option<Value> {
         ureq::get(format!("{}{path}", self.address)).call().ok()?.body_mut().read_json().ok()
+    }
+
+    /// Whether the job takes requests.
+    pub(crate) fn is_running(&self) -> bool {
+        self.get("/jobs/flights").is_some_and(|job| job["state"] == "RUNNING")
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
@@ -31,22 +36,26 @@ impl Control {
 
     /// Takes a savepoint, and gives its address once it is there.
     pub(crate) fn savepoint(&self, tag: Option<&str>) -> String {
-        let trigger = self.post("/jobs/flights/savepoints", &json!({ "tag": tag }));
+        self.outcome(&self.post("/jobs/flights/savepoints", &json!({ "tag": tag })))
+    }
+
+    /// Lets the job take a savepoint and end, and gives the savepoint's address. The answer must be there even if the
+    /// job has ended by then.
+    pub(crate) fn stop(&self, drain: bool) -> String {
+        self.outcome(&self.post("/jobs/flights/stop", &json!({ "drain": drain })))
+    }
+
+    fn outcome(&self, trigger: &Value) -> String {
         let request = trigger["request-id"].as_str().unwrap_or_else(|| panic!("no request-id in {trigger}"));
         until("the savepoint", || {
-            let status = self.get(&format!("/jobs/flights/savepoints/{request}"))?;
+            let status =
+                self.get(&format!("/jobs/flights/savepoints/{request}")).expect("the control server answers");
             if status["status"]["id"] != "COMPLETED" {
                 return None;
             }
             let location = status["operation"]["location"].as_str();
             Some(location.unwrap_or_else(|| panic!("the savepoint failed: {status}")).to_owned())
         })
-    }
-
-    /// Asks the job to take a savepoint and end.
-    pub(crate) fn stop(&self, drain: bool) {
-        let trigger = self.post("/jobs/flights/stop", &json!({ "drain": drain }));
-        assert!(trigger["request-id"].is_string(), "no request-id in {trigger}");
     }
 
     /// Asks the job to end.

@@ -80,19 +80,16 @@ impl Run {
         }
     }
 
-    /// Its control server, once it has said where that is.
+    /// Its control server, once it has said where that is and all workers are ready.
     pub(crate) fn control(&mut self) -> Control {
-        until("the address of the control server", || {
+        let control = until("the address of the control server", || {
             let text = self.stderr_so_far();
-            let at = text.find("http://")?;
-            let address: &str = text[at..].split(|c: char| c.is_whitespace() || c == ',').next()?;
-            // The rest of the line must be there, or else the port may not be.
-            if text[at..].contains('\n') {
-                return Some(Control::new(address.trim_end_matches(['/', '.', ')'])));
-            }
-            self.assert_running("it said where its control server is");
-            None
-        })
+            // The line must be whole, or else the port may not be.
+            let (address, _) = text.split_once("control server at ")?.1.split_once('\n')?;
+            Some(Control::new(address))
+        });
+        self.wait_until("its workers were ready", || control.is_running());
+        control
     }
 
     /// Waits until `seen` says so, as long as the program runs.

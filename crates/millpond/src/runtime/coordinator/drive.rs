@@ -59,6 +59,8 @@ pub(crate) struct Ears<'a> {
     pub(crate) from_workers: mpsc::UnboundedReceiver<ToCoordinator>,
     pub(crate) requests: &'a mut mpsc::Receiver<Request>,
     pub(crate) interrupt: &'a tokio::sync::Notify,
+    /// Notified when the connection to another process is lost.
+    pub(crate) lost: &'a tokio::sync::Notify,
     /// Resolves when the workers of this process have ended.
     pub(crate) ended: oneshot::Receiver<Result<WorkerEnd, Error>>,
 }
@@ -134,6 +136,10 @@ impl<'a> Driver<'a> {
                 }
                 Some(request) = ears.requests.recv() => self.on_request(request).await,
                 () = tokio::time::sleep_until(deadline) => self.on_time().await,
+                () = ears.lost.notified() => {
+                    let reason = "the connection to another process was lost";
+                    break Ok(AttemptEnd::Failed(FailureReport::engine(reason)));
+                }
                 () = ears.interrupt.notified() => break Ok(AttemptEnd::Interrupted),
                 fold = finished(&mut self.compaction) => {
                     self.compaction = None;

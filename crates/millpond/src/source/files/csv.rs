@@ -3,6 +3,9 @@
 use csv::{ByteRecord, ErrorKind, StringRecord};
 use memchr::memchr;
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
+
+use super::text::Text;
 
 /// Decodes CSV records that have been framed.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl CsvDecoder {
         }
         let record = StringRecord::from_byte_record(fields)
             .map_err(|error| format!("{} is not UTF-8", self.column(error.utf8_error().field())))?;
-        let outcome = record.deserialize(Some(&self.header)).map_err(|error| self.explain(&error, &record));
+        let outcome = record.deserialize(Some(&self.header)).map_err(|error| self.explain::<T>(&error, &record));
         self.record = record.into_byte_record();
         outcome
     }
@@ -74,7 +77,7 @@ impl CsvDecoder {
         }
     }
 
-    fn explain(&self, error: &csv::Error, record: &StringRecord) -> String {
+    fn explain<T: DeserializeOwned>(&self, error: &csv::Error, record: &StringRecord) -> String {
         let ErrorKind::Deserialize { err, .. } = error.kind() else { return error.to_string() };
         let reason = err.kind().to_string();
         if reason.starts_with("missing field") {
@@ -85,8 +88,20 @@ impl CsvDecoder {
             Some(index) => {
                 format!("{}, '{}': {reason}", self.column(index), record.get(index).unwrap_or_default())
             }
-            None => reason,
+            None => match self.blame::<T>(record) {
+                Some(column) => format!("column '{column}': {reason}"),
+                None => reason,
+            },
         }
+    }
+
+    /// The column whose type refused its text. The csv crate does not know it; decoding once more, by name, finds out.
+    fn blame<T: DeserializeOwned>(&self, record: &StringRecord) -> Option<String> {
+        let fields = self.header.iter().zip(record.iter().map(Text));
+        let fields = MapDeserializer::<_, serde::de::value::Error>::new(fields);
+        let again: Result<T, _> = serde_path_to_error::deserialize(fields);
+        let path = again.err()?.path().to_string();
+        self.header.iter().any(|column| column == path).then_some(path)
     }
 }
 

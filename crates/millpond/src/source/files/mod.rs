@@ -27,6 +27,7 @@ mod reader;
 mod source;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use malformed::{MalformedRecord, Parsed};
 pub use reader::{FileSplit, StrictReader, TolerantReader};

@@ -52,7 +52,10 @@ fn windows_of_another_size_live_beside_each_other() {
     add(&panes, Tumbling::of(Duration::from_millis(10)), 5);
     add(&panes, Tumbling::of(Duration::from_millis(20)), 6);
     assert_eq!(held(&panes), [(window(0, 10), vec![5]), (window(0, 20), vec![6])]);
-    assert_eq!(Panes::<i64, Everything>::ending(&panes, [at(20), at(20)]), [window(0, 20)]);
+    let due = |end, gone| Panes::<i64, Everything>::due(&panes, at(end), at(gone));
+    assert_eq!(due(20, 9), [window(0, 20)]);
+    assert_eq!(due(10, 10), [window(0, 10)]);
+    assert_eq!(due(30, 20), [window(0, 10), window(0, 20)]);
 }
 
 #[test]

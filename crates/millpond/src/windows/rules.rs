@@ -1,0 +1,75 @@
+//! When a window is complete, and when it is gone.
+
+use std::time::Duration;
+
+use super::assigner::WindowAssigner;
+use super::trigger::Moment;
+use super::window::Window;
+use crate::operators::context::{KeyedContext, TimeDomain, Timer};
+use crate::state::setup::KeyedSetup;
+use crate::stream::record::Data;
+use crate::time::EventTime;
+
+/// What is said about windows besides what becomes of their records.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) assigner: WindowAssigner,
+    pub(crate) lateness: Duration,
+    /// Whether late records go to the side output.
+    pub(crate) late_to_side: bool,
+    /// The kind of the operator, as plans and messages have it.
+    pub(crate) kind: &'static str,
+}
+
+impl Rules {
+    /// Windows that are forgotten when they are complete.
+    pub(crate) fn new(kind: &'static str, assigner: WindowAssigner) -> Self {
+        Rules { assigner, lateness: Duration::ZERO, late_to_side: false, kind }
+    }
+
+    /// Has the job refused if the rules make no sense.
+    pub(super) fn check(&self, setup: &mut KeyedSetup) {
+        self.assigner.check(setup);
+        if self.domain() == TimeDomain::Processing && !self.lateness.is_zero() {
+            setup.refuse("allowed lateness is for event time: no record is late by the clock of the machine");
+        }
+    }
+
+    pub(super) fn domain(&self) -> TimeDomain {
+        self.assigner.domain()
+    }
+
+    /// The end of a window that is complete at `time`.
+    pub(super) fn end_of(&self, time: EventTime) -> EventTime {
+        match self.domain() {
+            TimeDomain::Event => time.saturating_add(Duration::from_millis(1)),
+            TimeDomain::Processing => time,
+        }
+    }
+
+    pub(super) fn complete_at(&self, window: Window) -> Timer {
+        let domain = self.domain();
+        let time = if domain == TimeDomain::Event { window.last() } else { window.end };
+        Timer { time, domain }
+    }
+
+    /// When a window is forgotten. One that never ends is not.
+    pub(super) fn gone_at(&self, window: Window) -> Option<EventTime> {
+        let gone_at = self.complete_at(window).time.saturating_add(self.lateness);
+        (gone_at != EventTime::MAX).then_some(gone_at)
+    }
+
+    pub(super) fn moment<K, O: Data, S: Data>(
+        &self,
+        window: Window,
+        context: &KeyedContext<'_, K, O, S>,
+    ) -> Moment {
+        Moment {
+            window,
+            complete_at: self.complete_at(window),
+            timestamp: context.timestamp(),
+            watermark: context.watermark(),
+            processing_time: context.processing_time(),
+        }
+    }
+}
