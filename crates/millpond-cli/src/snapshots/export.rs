@@ -17,7 +17,7 @@ use crate::output::{Transfer, plain, print, print_json};
 pub(crate) struct Export {
     /// JOB@42, JOB@latest or JOB#tag
     snapshot: SnapshotAddress,
-    /// A directory, or a place in a bucket, that holds no other
+    /// A new directory in one that exists, or a place in a bucket, that holds no other snapshot
     directory: String,
     #[command(flatten)]
     place: Place,

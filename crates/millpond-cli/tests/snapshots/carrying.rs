@@ -45,13 +45,14 @@ fn verify_goes_on_past_an_entry_that_cannot_be_read() {
 #[test]
 fn an_exported_directory_needs_no_store() {
     let place = Place::golden();
-    place.run("export flights#golden out/monday").says(&["flights@3 is in out/monday: 18 chunks"]);
+    place.run("export flights#golden ./monday").says(&["flights@3 is in ./monday: 18 chunks"]);
+    place.run("export flights#golden no/where").fails(&["there is no directory"]);
     std::fs::remove_dir_all(place.path("store")).unwrap();
-    place.run("show out/monday").says(&["flights@3, a savepoint", "string → {sum: i64"]);
-    place.run("verify ./out/monday").says(&["1 snapshot whole: 18 chunks"]);
-    place.run("copy ./out/monday other --name again").says(&["flights@3 is again@1 in other: 18 objects"]);
+    place.run("show ./monday").says(&["flights@3, a savepoint", "string → {sum: i64"]);
+    place.run("verify ./monday").says(&["1 snapshot whole: 18 chunks"]);
+    place.run("copy ./monday other --name again").says(&["flights@3 is again@1 in other: 18 objects"]);
     place.run("verify --store other").says(&["1 snapshot whole"]);
-    place.run("export again@1 out/monday --store other").fails(&["already holds a store or an exported snapshot"]);
+    place.run("export again@1 ./monday --store other").fails(&["already holds a store or an exported snapshot"]);
 }
 
 #[test]
