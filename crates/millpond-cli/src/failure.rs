@@ -29,7 +29,19 @@ pub(crate) enum Failure {
     )]
     Unheard { job: String, request: String },
 
+    /// What the store says.
+    #[error(transparent)]
+    Snapshots(#[from] millpond_snapshot::Error),
+
+    /// Something in a store is not as it was written.
+    #[error("{problems} broken; go back to a snapshot that is whole, or copy a whole one from another store")]
+    Broken { problems: String },
+
     /// Standard output cannot be written to.
     #[error("the result cannot be printed: {0}")]
-    Output(#[from] std::io::Error),
+    Output(std::io::Error),
+
+    /// The operating system has no threads to give.
+    #[error("no threads to work with: {0}")]
+    Threads(std::io::Error),
 }

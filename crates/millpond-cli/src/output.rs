@@ -12,7 +12,7 @@ use crate::failure::Failure;
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
         _ => Ok(()),
     }
 }
@@ -43,6 +43,33 @@ impl Waiting {
 }
 
 impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Says on a terminal how far a transfer is, until it is dropped.
+pub(crate) struct Transfer(ProgressBar);
+
+impl Transfer {
+    pub(crate) fn new(what: String) -> Self {
+        let bar = ProgressBar::new(0);
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        Transfer(bar)
+    }
+
+    /// `done` of `total` bytes are there.
+    pub(crate) fn at(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Transfer {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

@@ -10,6 +10,7 @@ use ureq::{Agent, Body};
 
 use crate::failure::Failure;
 use crate::output::plain;
+use crate::user::user;
 
 /// Longer than a job takes to say whether it will do what it is asked.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -55,11 +56,11 @@ impl Client {
     }
 
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
-        self.read(self.agent.post(self.url(path)).header("x-requested-by", requested_by()).send_json(body))
+        self.read(self.agent.post(self.url(path)).header("x-requested-by", user()).send_json(body))
     }
 
     pub(super) fn patch(&self, path: &str) -> Result<Value, Failure> {
-        self.read(self.agent.patch(self.url(path)).header("x-requested-by", requested_by()).send_empty())
+        self.read(self.agent.patch(self.url(path)).header("x-requested-by", user()).send_empty())
     }
 
     fn url(&self, path: &str) -> String {
@@ -80,13 +81,6 @@ impl Client {
             Err(_) => Err(not_understood(format!("status {status}"))),
         }
     }
-}
-
-/// Who asks, for the job's log.
-fn requested_by() -> String {
-    let user = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
-    let user: String = user.chars().filter(char::is_ascii_graphic).take(100).collect();
-    if user.is_empty() { "the millpond command".to_owned() } else { user }
 }
 
 #[cfg(test)]

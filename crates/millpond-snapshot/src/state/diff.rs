@@ -194,13 +194,14 @@ impl Values {
     }
 }
 
-/// Columns as comparable rows; `None` if their types differ or cannot be compared so.
+/// Columns as comparable rows; `None` if there are none, or their types differ or cannot be compared so.
 fn rows(old: &[ArrayRef], new: &[ArrayRef]) -> Option<[Rows; 2]> {
     let fields = |columns: &[ArrayRef]| -> Vec<SortField> {
         columns.iter().map(|column| SortField::new(column.data_type().clone())).collect()
     };
     let same = old.iter().map(|c| c.data_type()).eq(new.iter().map(|c| c.data_type()));
-    if !same || !RowConverter::supports_fields(&fields(old)) {
+    // Rows of no columns are none, however many there were.
+    if old.is_empty() || !same || !RowConverter::supports_fields(&fields(old)) {
         return None;
     }
     let converter = RowConverter::new(fields(old)).ok()?;

@@ -1,0 +1,175 @@
+//! `millpond snapshots verify`
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use millpond_snapshot::log::{JobLog, SnapshotId};
+use millpond_snapshot::repository::{Resolved, SnapshotAddress, Verified, verify};
+use millpond_snapshot::store::layout;
+use millpond_snapshot::{Error, JobName, Store};
+use serde_json::{Value, json};
+
+use super::place::{Place, no_such_job};
+use super::words::{bytes, count, counted};
+use crate::failure::Failure;
+use crate::output::{Transfer, plain, print, print_json};
+
+/// Check every hash, row count and schema, and name what is broken
+///
+/// All chunks are read, each once, in bounded memory. Exit code 1 if anything is broken; then it says which snapshots that
+/// touches, and which are whole.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// A snapshot, or a job for all of its snapshots; without it, all of the store's
+    #[arg(value_name = "SNAPSHOT|JOB", value_parser = target)]
+    what: Option<Target>,
+    /// All snapshots of the store, which is the default
+    #[arg(long, conflicts_with = "what")]
+    all: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Target {
+    Snapshot(SnapshotAddress),
+    Job(JobName),
+}
+
+/// What there is to verify, and what cannot be read in the first place.
+#[derive(Default)]
+struct Found {
+    snapshots: Vec<Resolved>,
+    broken: Vec<Broken>,
+}
+
+/// Something that is not as it was written, and whom it touches.
+struct Broken {
+    object: String,
+    state: Option<String>,
+    problem: String,
+    touches: Vec<SnapshotId>,
+}
+
+impl Verify {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let Found { snapshots, mut broken } = self.find().await?;
+        let transfer = Transfer::new("Verifying".to_owned());
+        let verified = verify(&snapshots, |done, total| transfer.at(done, total)).await?;
+        drop(transfer);
+        broken.extend(verified.problems.iter().map(|problem| Broken {
+            object: problem.object.to_string(),
+            state: Some(format!("{}/{}", problem.state.0, problem.state.1)),
+            problem: problem.problem.clone(),
+            touches: problem.snapshots.clone(),
+        }));
+        let touched: BTreeSet<&SnapshotId> = broken.iter().flat_map(|broken| &broken.touches).collect();
+        let whole: Vec<SnapshotId> =
+            snapshots.iter().map(|snapshot| snapshot.entry.id()).filter(|id| !touched.contains(id)).collect();
+        match self.place.json {
+            true => print_json(&json(&verified, &broken, &whole))?,
+            false => print(&words(&verified, &broken, &whole))?,
+        }
+        match broken.len() as u64 {
+            0 => Ok(()),
+            1 => Err(Failure::Broken { problems: "1 object is".to_owned() }),
+            many => Err(Failure::Broken { problems: format!("{} objects are", count(many)) }),
+        }
+    }
+
+    async fn find(&self) -> Result<Found, Error> {
+        let mut found = Found::default();
+        if let Some(Target::Snapshot(address)) = &self.what {
+            found.snapshots.push(self.place.find(address).await?);
+            return Ok(found);
+        }
+        let store = self.place.open().await?;
+        let names = store.list_directories(&layout::jobs()).await?;
+        let mut jobs: Vec<JobName> = names.into_iter().filter_map(|name| name.parse().ok()).collect();
+        jobs.sort();
+        if let Some(Target::Job(job)) = &self.what {
+            if !jobs.contains(job) {
+                return Err(no_such_job(&store, job, &jobs));
+            }
+            jobs.retain(|other| other == job);
+        }
+        for job in &jobs {
+            found.add_job(&store, job).await?;
+        }
+        Ok(found)
+    }
+}
+
+impl Found {
+    /// All snapshots of a job. An entry that cannot be read is a finding, not the end.
+    async fn add_job(&mut self, store: &Store, job: &JobName) -> Result<(), Error> {
+        let log = JobLog::open(store, job);
+        for sequence in log.sequences().await? {
+            let problem = match log.read(sequence).await {
+                Ok(Some(entry)) if entry.snapshot().is_some() => {
+                    self.snapshots.push(Resolved { store: store.clone(), entry });
+                    continue;
+                }
+                Ok(_) => continue,
+                Err(Error::Corrupt { field, problem, .. }) => format!("{field}: {problem}"),
+                Err(error @ Error::Unsupported { .. }) => error.to_string(),
+                Err(error) => return Err(error),
+            };
+            self.broken.push(Broken {
+                object: layout::entry(job, sequence).to_string(),
+                state: None,
+                problem,
+                touches: vec![SnapshotId { job: job.clone(), sequence }],
+            });
+        }
+        Ok(())
+    }
+}
+
+fn words(verified: &Verified, broken: &[Broken], whole: &[SnapshotId]) -> String {
+    let chunks = counted(verified.chunks as u64, "chunk");
+    let checked = format!("{chunks}, {}, {}", counted(verified.rows, "row"), bytes(verified.bytes));
+    if broken.is_empty() {
+        return format!("{} whole: {checked}.", counted(whole.len() as u64, "snapshot"));
+    }
+    let mut lines = Vec::new();
+    for Broken { object, state, problem, touches } in broken {
+        let of = state.as_ref().map(|state| format!(" (of {state})")).unwrap_or_default();
+        lines.push(plain(&format!("{object}{of}: {problem}")));
+        lines.push(format!("  touches {}", list(touches)));
+    }
+    lines.push(match whole.is_empty() {
+        true => format!("No snapshot is whole: {checked} checked."),
+        false => format!("Whole: {}. {checked} checked.", list(whole)),
+    });
+    lines.join("\n")
+}
+
+fn list(ids: &[SnapshotId]) -> String {
+    ids.iter().map(SnapshotId::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn json(verified: &Verified, broken: &[Broken], whole: &[SnapshotId]) -> Value {
+    let problems = broken.iter().map(|broken| {
+        json!({
+            "object": broken.object,
+            "state": broken.state,
+            "problem": broken.problem,
+            "snapshots": broken.touches,
+        })
+    });
+    json!({
+        "chunks": verified.chunks,
+        "rows": verified.rows,
+        "bytes": verified.bytes,
+        "whole": whole,
+        "problems": problems.collect::<Vec<_>>(),
+    })
+}
+
+fn target(text: &str) -> Result<Target, Error> {
+    match text.contains(['@', '#', '/', '\\']) || text.starts_with('.') {
+        true => text.parse().map(Target::Snapshot),
+        false => Ok(Target::Job(text.parse()?)),
+    }
+}

@@ -1,0 +1,72 @@
+//! `verify`, `export` and `copy`.
+
+use serde_json::{Value, json};
+
+use super::support::Place;
+
+#[test]
+fn verify_reads_each_chunk_once() {
+    let place = Place::flights();
+    place.run("verify").says(&["3 snapshots whole: 4 chunks, 6 rows"]);
+    place.run("verify flights@2").says(&["1 snapshot whole: 2 chunks, 4 rows"]);
+    assert_eq!(place.run("verify flights --all").code, 2);
+    assert_eq!(place.json("verify flights")["whole"], json!(["flights@2", "flights@3", "flights@4"]));
+}
+
+#[test]
+fn verify_names_what_is_broken_and_whom_it_touches() {
+    let place = Place::flights();
+    let newest = place.json("show flights@4")["operators"][1]["states"][0]["chunks"][3]["object"].clone();
+    let newest = newest.as_str().unwrap();
+    let path = place.path("store").join(newest);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[50] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let outcome = place.run("verify");
+    outcome.fails(&["1 object is broken"]);
+    for part in [newest, "(of sum/total)", "BLAKE3", "touches flights@4", "Whole: flights@2, flights@3."] {
+        assert!(outcome.out.contains(part), "{part}: {}", outcome.out);
+    }
+    place.run("verify flights@3").says(&["1 snapshot whole"]);
+}
+
+#[test]
+fn verify_goes_on_past_an_entry_that_cannot_be_read() {
+    let place = Place::flights();
+    std::fs::write(place.path("store/jobs/flights/log/00000000000000000003.json"), b"{\"job\": 7}").unwrap();
+    let outcome = place.run("verify --json");
+    outcome.fails(&["1 object is broken"]);
+    let found: Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!(found["whole"], json!(["flights@2", "flights@4"]));
+    assert_eq!(found["problems"][0]["object"], "jobs/flights/log/00000000000000000003.json");
+    assert_eq!(found["problems"][0]["snapshots"], json!(["flights@3"]));
+}
+
+#[test]
+fn an_exported_directory_needs_no_store() {
+    let place = Place::golden();
+    place.run("export flights#golden ./monday").says(&["flights@3 is in ./monday: 18 chunks"]);
+    place.run("export flights#golden no/where").fails(&["there is no directory"]);
+    std::fs::remove_dir_all(place.path("store")).unwrap();
+    place.run("show ./monday").says(&["flights@3, a savepoint", "string → {sum: i64"]);
+    place.run("verify ./monday").says(&["1 snapshot whole: 18 chunks"]);
+    place.run("copy ./monday other --name again").says(&["flights@3 is again@1 in other: 18 objects"]);
+    place.run("verify --store other").says(&["1 snapshot whole"]);
+    place.run("export again@1 ./monday --store other").fails(&["already holds a store or an exported snapshot"]);
+}
+
+#[test]
+fn a_copy_takes_only_what_is_missing_there() {
+    let place = Place::flights();
+    let first = place.json("copy flights@3 other");
+    assert_eq!(
+        (&first["copy"], &first["objects"], &first["present"]),
+        (&json!("flights@1"), &json!(3), &json!(0))
+    );
+    place
+        .run("copy flights@4 other")
+        .says(&["flights@4 is flights@2 in other: 1 object (", "3 objects there already"]);
+    let differences = place.json("diff flights@1 flights@2 --store other");
+    assert_eq!(differences["states"][1]["added"], 1);
+    place.run("copy flights@4 store").fails(&["has a run that has not ended"]);
+}

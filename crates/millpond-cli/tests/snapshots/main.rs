@@ -1,0 +1,7 @@
+//! `millpond snapshots …`, as a process, on stores that the library made.
+
+mod carrying;
+mod cleaning;
+mod keeping;
+mod looking;
+mod support;
