@@ -240,6 +240,11 @@ impl RunningJob {
         self.view.as_ref().map_or(0, |view| view.borrow().counts.completed)
     }
 
+    /// How many checkpoints and savepoints of this run have failed.
+    pub fn snapshots_failed(&self) -> u64 {
+        self.view.as_ref().map_or(0, |view| view.borrow().counts.failed)
+    }
+
     /// Whether the run has ended.
     pub fn has_ended(&self) -> bool {
         self.run.is_finished()

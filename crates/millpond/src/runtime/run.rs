@@ -284,7 +284,9 @@ impl Session {
                 AttemptEnd::Failed(report) => report,
             };
             // What fails before anything has been read fails for a reason that somebody has to mend.
-            started |= self.publisher.records_read() > 0 || self.base.as_ref().map(Entry::id) != before;
+            started |= report.record.is_some()
+                || self.publisher.records_read() > 0
+                || self.base.as_ref().map(Entry::id) != before;
             let decision = tracker.on_failure(Instant::now());
             let hopeless = if !started {
                 "; it could not start"

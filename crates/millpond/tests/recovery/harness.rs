@@ -83,7 +83,8 @@ impl<T: Data + Ord + Sync> Trial<T> {
     }
 }
 
-fn wait(what: &str, mut done: impl FnMut() -> bool) {
+/// Waits until it is `done`; panics if that takes far too long.
+pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");

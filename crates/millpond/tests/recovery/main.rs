@@ -2,8 +2,10 @@
 //! other parallelisms each time. The output is compared with what plain Rust makes of the same records.
 
 mod harness;
+mod idle;
 mod sink;
 mod source;
+mod store;
 
 mod backpressure;
 mod broadcast;
@@ -12,3 +14,4 @@ mod failing;
 mod keyed;
 mod operator_state;
 mod timers;
+mod ttl;
