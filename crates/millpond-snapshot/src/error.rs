@@ -35,9 +35,7 @@ pub enum Error {
     },
 
     /// Written by a newer version of Millpond: read it with that version.
-    #[error(
-        "{file} has {what} {found}, and this version reads up to {newest}; use a newer millpond"
-    )]
+    #[error("{file} has {what} {found}, and this version reads up to {newest}; use a newer millpond")]
     Unsupported {
         /// The object, relative to the store.
         file: String,
@@ -67,36 +65,19 @@ pub enum Error {
 impl Error {
     /// Whether a write that was reported as failed may nevertheless have taken effect, now or later.
     pub fn may_have_happened(&self) -> bool {
-        matches!(
-            self,
-            Error::Storage {
-                may_have_happened: true,
-                ..
-            }
-        )
+        matches!(self, Error::Storage { may_have_happened: true, .. })
     }
 
     /// The same error of a storage that failed, about a write that may have happened.
     pub(crate) fn in_doubt(mut self) -> Self {
-        if let Error::Storage {
-            may_have_happened, ..
-        } = &mut self
-        {
+        if let Error::Storage { may_have_happened, .. } = &mut self {
             *may_have_happened = true;
         }
         self
     }
 
-    pub(crate) fn corrupt(
-        file: impl ToString,
-        field: impl ToString,
-        problem: impl ToString,
-    ) -> Self {
-        Error::Corrupt {
-            file: file.to_string(),
-            field: field.to_string(),
-            problem: problem.to_string(),
-        }
+    pub(crate) fn corrupt(file: impl ToString, field: impl ToString, problem: impl ToString) -> Self {
+        Error::Corrupt { file: file.to_string(), field: field.to_string(), problem: problem.to_string() }
     }
 }
 

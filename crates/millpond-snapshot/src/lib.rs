@@ -1,8 +1,8 @@
 //! What a Millpond snapshot is, with no engine in sight.
 //!
 //! A *store* is a directory or a bucket. It holds two things: immutable, content-addressed
-//! [chunks](chunk) of state, and for each job an append-only [log](log) of numbered entries, some of
-//! which are snapshots: a small [manifest](manifest) that names chunks by hash. Everything else
+//! [chunks](chunk) of state, and for each job an append-only [log] of numbered entries, some of
+//! which are snapshots: a small [manifest] that names chunks by hash. Everything else
 //! (fencing, lineage, retention, copies) follows from those two.
 //!
 //! | module | subject | may use |

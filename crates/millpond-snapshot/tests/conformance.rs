@@ -25,12 +25,8 @@ use object_store::path::Path;
 async fn conforms(address: &str) {
     let missing = Store::open(address, OpenMode::Existing).await.unwrap_err();
     assert!(matches!(missing, Error::NotFound(_)), "{missing}");
-    let store = Store::open(address, OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
-    Store::open(address, OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
+    let store = Store::open(address, OpenMode::CreateIfMissing).await.unwrap();
+    Store::open(address, OpenMode::CreateIfMissing).await.unwrap();
     Store::open(address, OpenMode::Existing).await.unwrap();
     objects(&store).await;
     rivals(&store).await;
@@ -43,55 +39,23 @@ async fn objects(store: &Store) {
     assert_eq!(store.info(&path).await.unwrap(), None);
     assert_eq!(store.get_range(&path, 0, 1).await.unwrap(), None);
     let content = Bytes::from_static(b"0123456789");
-    assert_eq!(
-        store.put_if_absent(&path, content.clone()).await.unwrap(),
-        PutOutcome::Created
-    );
-    assert_eq!(
-        store.put_if_absent(&path, "other".into()).await.unwrap(),
-        PutOutcome::Exists
-    );
+    assert_eq!(store.put_if_absent(&path, content.clone()).await.unwrap(), PutOutcome::Created);
+    assert_eq!(store.put_if_absent(&path, "other".into()).await.unwrap(), PutOutcome::Exists);
     assert_eq!(store.get(&path, 10).await.unwrap(), Some(content));
     let large = store.get(&path, 9).await.unwrap_err();
-    assert!(
-        matches!(&large, Error::Corrupt { field, .. } if field == "size"),
-        "{large}"
-    );
-    for (offset, length, expected) in [
-        (2, 3, Some("234")),
-        (8, 9, Some("89")),
-        (10, 1, None),
-        (u64::MAX, 2, None),
-    ] {
+    assert!(matches!(&large, Error::Corrupt { field, .. } if field == "size"), "{large}");
+    for (offset, length, expected) in [(2, 3, Some("234")), (8, 9, Some("89")), (10, 1, None), (u64::MAX, 2, None)]
+    {
         let found = store.get_range(&path, offset, length).await.unwrap();
-        assert_eq!(
-            found.as_deref(),
-            expected.map(str::as_bytes),
-            "{offset} {length}"
-        );
+        assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{offset} {length}");
     }
     let info = store.info(&path).await.unwrap().unwrap();
     assert_eq!((&info.path, info.bytes), (&path, 10));
-    let listed: Vec<_> = store
-        .list(&Path::from("jobs"))
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|o| o.path)
-        .collect();
+    let listed: Vec<_> = store.list(&Path::from("jobs")).await.unwrap().into_iter().map(|o| o.path).collect();
     assert_eq!(listed, std::slice::from_ref(&path));
-    assert_eq!(
-        store.list_directories(&layout::jobs()).await.unwrap(),
-        ["a"]
-    );
+    assert_eq!(store.list_directories(&layout::jobs()).await.unwrap(), ["a"]);
     assert!(store.list(&Path::from("nothing")).await.unwrap().is_empty());
-    assert!(
-        store
-            .list_directories(&Path::from("nothing"))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(store.list_directories(&Path::from("nothing")).await.unwrap().is_empty());
     store.delete(&path).await.unwrap();
     store.delete(&path).await.unwrap();
     assert_eq!(store.get(&path, 10).await.unwrap(), None);
@@ -105,22 +69,12 @@ async fn rivals(store: &Store) {
         tokio::spawn(async move {
             let content = Bytes::from(format!("{rival}").repeat(1000));
             let outcome = store.put_if_absent(&path, content.clone()).await.unwrap();
-            (
-                outcome,
-                content,
-                store.get(&path, 1000).await.unwrap().unwrap(),
-            )
+            (outcome, content, store.get(&path, 1000).await.unwrap().unwrap())
         })
     });
     let outcomes = futures::future::join_all(tasks).await;
-    let outcomes: Vec<_> = outcomes
-        .into_iter()
-        .map(|outcome| outcome.unwrap())
-        .collect();
-    let winners: Vec<_> = outcomes
-        .iter()
-        .filter(|(outcome, ..)| *outcome == PutOutcome::Created)
-        .collect();
+    let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap()).collect();
+    let winners: Vec<_> = outcomes.iter().filter(|(outcome, ..)| *outcome == PutOutcome::Created).collect();
     assert_eq!(winners.len(), 1);
     assert!(outcomes.iter().all(|(_, _, read)| *read == winners[0].1));
     store.delete(&path).await.unwrap();
@@ -130,15 +84,8 @@ async fn snapshots(store: &Store, address: &str) {
     let log = JobLog::open(store, &job("flights"));
     let chunks = [ChunkKind::Base, ChunkKind::Delta].map(|kind| encode(kind, &[("a", Some(1))]));
     let chunks = store.put_chunks(chunks.to_vec()).await.unwrap();
-    let stop = EntryBody::Stop {
-        snapshot: millpond_snapshot::Sequence(2),
-        drained: false,
-    };
-    for entry in [
-        start(1),
-        entry(2, 1, EntryBody::Savepoint(record(chunks))),
-        entry(3, 1, stop),
-    ] {
+    let stop = EntryBody::Stop { snapshot: millpond_snapshot::Sequence(2), drained: false };
+    for entry in [start(1), entry(2, 1, EntryBody::Savepoint(record(chunks))), entry(3, 1, stop)] {
         assert_eq!(log.append(&entry).await.unwrap(), AppendOutcome::Appended);
         assert_eq!(log.append(&entry).await.unwrap(), AppendOutcome::Appended);
     }
@@ -146,39 +93,16 @@ async fn snapshots(store: &Store, address: &str) {
 
     let store = Store::open(address, OpenMode::Existing).await.unwrap();
     let found = resolve(&store, "flights@latest").await.unwrap();
-    assert_eq!(
-        verify(std::slice::from_ref(&found), |_, _| {})
-            .await
-            .unwrap()
-            .problems,
-        []
-    );
-    let beside = copy(&found, &store, Some(&job("beside")), |_, _| {})
-        .await
-        .unwrap();
+    assert_eq!(verify(std::slice::from_ref(&found), |_, _| {}).await.unwrap().problems, []);
+    let beside = copy(&found, &store, Some(&job("beside")), |_, _| {}).await.unwrap();
     assert_eq!((beside.objects, beside.present), (0, 1));
     remove(&store, &found.entry.id(), false).await.unwrap();
-    let stray = store
-        .put_chunk(encode(ChunkKind::Base, &[("stray", Some(1))]))
-        .await
-        .unwrap();
-    let now = CollectOptions {
-        grace: std::time::Duration::ZERO,
-        dry_run: false,
-    };
+    let stray = store.put_chunk(encode(ChunkKind::Base, &[("stray", Some(1))])).await.unwrap();
+    let now = CollectOptions { grace: std::time::Duration::ZERO, dry_run: false };
     let deleted = collect(&store, now).await.unwrap().deleted;
-    assert_eq!(
-        deleted
-            .into_iter()
-            .map(|object| object.path)
-            .collect::<Vec<_>>(),
-        [stray.path()]
-    );
+    assert_eq!(deleted.into_iter().map(|object| object.path).collect::<Vec<_>>(), [stray.path()]);
     assert_eq!(store.info(&stray.path()).await.unwrap(), None);
-    store
-        .delete_all(vec![stray.path(), Path::from("chunks/00/nothing")])
-        .await
-        .unwrap();
+    store.delete_all(vec![stray.path(), Path::from("chunks/00/nothing")]).await.unwrap();
     let copied = resolve(&store, &beside.id.to_string()).await.unwrap();
     assert_eq!(verify(&[copied], |_, _| {}).await.unwrap().problems, []);
 }
@@ -190,10 +114,7 @@ async fn a_directory_conforms() {
     let url = format!("file://{}", directory.path().join("b/store").display());
     conforms(&url).await;
     assert!(
-        std::fs::read_dir(directory.path().join("a/store/tmp"))
-            .unwrap()
-            .next()
-            .is_none(),
+        std::fs::read_dir(directory.path().join("a/store/tmp")).unwrap().next().is_none(),
         "no scratch is left"
     );
 }
@@ -207,21 +128,14 @@ async fn memory_conforms() {
 #[tokio::test]
 #[ignore = "needs an S3 server, see the head of this file"]
 async fn s3_conforms() {
-    let bucket =
-        std::env::var("MILLPOND_TEST_STORE").expect("MILLPOND_TEST_STORE names an empty bucket");
+    let bucket = std::env::var("MILLPOND_TEST_STORE").expect("MILLPOND_TEST_STORE names an empty bucket");
     let run = std::process::id();
     conforms(&format!("{bucket}/conformance-{run}")).await;
 }
 
 #[tokio::test]
 async fn an_address_that_cannot_be_used_says_what_can() {
-    for address in [
-        "ftp://host/x",
-        "http://host/x",
-        "s3:",
-        "://x",
-        "file://host/share",
-    ] {
+    for address in ["ftp://host/x", "http://host/x", "s3:", "://x", "file://host/share"] {
         match Store::open(address, OpenMode::Existing).await.unwrap_err() {
             Error::InvalidInput(message) => assert!(message.contains(address), "{message}"),
             Error::NotFound(message) => assert!(message.contains("no such directory"), "{message}"),
@@ -233,9 +147,7 @@ async fn an_address_that_cannot_be_used_says_what_can() {
 #[cfg(not(feature = "cloud"))]
 #[tokio::test]
 async fn a_build_without_cloud_stores_says_so() {
-    let error = Store::open("s3://bucket/x", OpenMode::Existing)
-        .await
-        .unwrap_err();
+    let error = Store::open("s3://bucket/x", OpenMode::Existing).await.unwrap_err();
     assert!(error.to_string().contains("--features cloud"), "{error}");
 }
 
@@ -244,41 +156,15 @@ async fn a_directory_that_cannot_be_written_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "x").unwrap();
-    let error = Store::open(file.to_str().unwrap(), OpenMode::CreateIfMissing)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Storage {
-                may_have_happened: false,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert!(
-        error
-            .to_string()
-            .contains("a file stands where a directory is needed"),
-        "{error}"
-    );
+    let error = Store::open(file.to_str().unwrap(), OpenMode::CreateIfMissing).await.unwrap_err();
+    assert!(matches!(error, Error::Storage { may_have_happened: false, .. }), "{error}");
+    assert!(error.to_string().contains("a file stands where a directory is needed"), "{error}");
 
     let store = directory.path().join("store");
-    let store = Store::open(store.to_str().unwrap(), OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
+    let store = Store::open(store.to_str().unwrap(), OpenMode::CreateIfMissing).await.unwrap();
     std::fs::write(directory.path().join("store/jobs"), "a file in the way").unwrap();
-    let error = JobLog::open(&store, &job("flights"))
-        .append(&start(1))
-        .await
-        .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("a file stands where a directory is needed"),
-        "{error}"
-    );
+    let error = JobLog::open(&store, &job("flights")).append(&start(1)).await.unwrap_err();
+    assert!(error.to_string().contains("a file stands where a directory is needed"), "{error}");
 }
 
 /// Linux has a device that is always full.
@@ -286,24 +172,9 @@ async fn a_directory_that_cannot_be_written_says_why() {
 #[test]
 fn a_full_disk_says_what_to_do() {
     use std::io::Write;
-    let source = std::fs::OpenOptions::new()
-        .write(true)
-        .open("/dev/full")
-        .unwrap()
-        .write_all(b"x")
-        .unwrap_err();
-    let source = object_store::Error::Generic {
-        store: "local directory",
-        source: Box::new(source),
-    };
-    let error = Error::Storage {
-        action: "write",
-        path: "x".into(),
-        may_have_happened: true,
-        source: source.into(),
-    };
-    assert!(
-        error.to_string().contains("no space left: free some"),
-        "{error}"
-    );
+    let source = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap().write_all(b"x").unwrap_err();
+    let source = object_store::Error::Generic { store: "local directory", source: Box::new(source) };
+    let error =
+        Error::Storage { action: "write", path: "x".into(), may_have_happened: true, source: source.into() };
+    assert!(error.to_string().contains("no space left: free some"), "{error}");
 }

@@ -5,8 +5,9 @@ mod common;
 #[path = "common/harm.rs"]
 mod harm;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use common::{encode, job, meta, rows, schema};
@@ -15,6 +16,9 @@ use millpond_snapshot::chunk::{ChunkKind, ChunkReader, ChunkRef, StateKind, enco
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{ChunkHash, Error, Store};
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
 static CHUNK: LazyLock<(Bytes, ChunkRef)> = LazyLock::new(|| {
@@ -26,11 +30,7 @@ static CHUNK: LazyLock<(Bytes, ChunkRef)> = LazyLock::new(|| {
 
 /// Reads a chunk to its end, as one who forged the manifest to fit it.
 fn read_forged(bytes: Vec<u8>, range: HashRange) -> Result<usize, Error> {
-    let reference = ChunkRef {
-        hash: ChunkHash::of(&bytes),
-        bytes: bytes.len() as u64,
-        ..CHUNK.1.clone()
-    };
+    let reference = ChunkRef { hash: ChunkHash::of(&bytes), bytes: bytes.len() as u64, ..CHUNK.1.clone() };
     let mut rows = 0;
     for batch in ChunkReader::new(bytes.into(), &reference, StateKind::Value, range)? {
         rows += batch?.num_rows();
@@ -67,96 +67,29 @@ proptest! {
 
 #[tokio::test]
 async fn a_chunk_that_is_not_the_one_that_is_named_is_refused() {
-    let store = Store::open("memory://hostile-chunks", OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
+    let store = Store::open("memory://hostile-chunks", OpenMode::CreateIfMissing).await.unwrap();
     let [a, b] = [("a", 1), ("b", 2)].map(|(k, v)| encode(ChunkKind::Base, &[(k, Some(v))]));
     let good = store.put_chunk(a.clone()).await.unwrap();
     let other = b.reference();
-    store
-        .put_if_absent(&other.path(), a.bytes.clone())
-        .await
-        .unwrap();
-    let swapped = store
-        .get_chunk(&ChunkRef {
-            bytes: good.bytes,
-            ..other.clone()
-        })
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&swapped, Error::Corrupt { field, .. } if field == "BLAKE3 hash"),
-        "{swapped}"
-    );
-    let oversized = store
-        .get_chunk(&ChunkRef {
-            bytes: good.bytes - 1,
-            ..good.clone()
-        })
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&oversized, Error::Corrupt { field, .. } if field == "size"),
-        "{oversized}"
-    );
-    let huge = store
-        .get_chunk(&ChunkRef {
-            bytes: u64::MAX,
-            ..good.clone()
-        })
-        .await
-        .unwrap_err();
+    store.put_if_absent(&other.path(), a.bytes.clone()).await.unwrap();
+    let swapped = store.get_chunk(&ChunkRef { bytes: good.bytes, ..other.clone() }).await.unwrap_err();
+    assert!(matches!(&swapped, Error::Corrupt { field, .. } if field == "BLAKE3 hash"), "{swapped}");
+    let oversized = store.get_chunk(&ChunkRef { bytes: good.bytes - 1, ..good.clone() }).await.unwrap_err();
+    assert!(matches!(&oversized, Error::Corrupt { field, .. } if field == "size"), "{oversized}");
+    let huge = store.get_chunk(&ChunkRef { bytes: u64::MAX, ..good.clone() }).await.unwrap_err();
     assert!(matches!(huge, Error::Corrupt { .. }), "{huge}");
 
     let reader = |reference: &ChunkRef, state| {
-        ChunkReader::new(a.bytes.clone(), reference, state, HashRange::FULL)
-            .err()
-            .map(|e| e.to_string())
+        ChunkReader::new(a.bytes.clone(), reference, state, HashRange::FULL).err().map(|e| e.to_string())
     };
     let says = |error: Option<String>, text: &str| {
         let error = error.unwrap();
         assert!(error.contains(text), "{error}");
     };
-    says(
-        reader(
-            &ChunkRef {
-                rows: 2,
-                ..good.clone()
-            },
-            StateKind::Value,
-        ),
-        "number of rows",
-    );
-    says(
-        reader(
-            &ChunkRef {
-                kind: ChunkKind::Delta,
-                ..good.clone()
-            },
-            StateKind::Value,
-        ),
-        "chunk_kind",
-    );
-    says(
-        reader(
-            &ChunkRef {
-                range: HashRange::of_worker(0, 2),
-                ..good.clone()
-            },
-            StateKind::Value,
-        ),
-        "hash_end",
-    );
-    says(
-        reader(
-            &ChunkRef {
-                job: job("trains"),
-                ..good.clone()
-            },
-            StateKind::Value,
-        ),
-        "millpond.job",
-    );
+    says(reader(&ChunkRef { rows: 2, ..good.clone() }, StateKind::Value), "number of rows");
+    says(reader(&ChunkRef { kind: ChunkKind::Delta, ..good.clone() }, StateKind::Value), "chunk_kind");
+    says(reader(&ChunkRef { range: HashRange::of_worker(0, 2), ..good.clone() }, StateKind::Value), "hash_end");
+    says(reader(&ChunkRef { job: job("trains"), ..good.clone() }, StateKind::Value), "millpond.job");
     says(reader(&good, StateKind::List), "state_kind");
 }
 
@@ -164,63 +97,72 @@ async fn a_chunk_that_is_not_the_one_that_is_named_is_refused() {
 fn rows_that_do_not_make_a_chunk_are_refused() {
     let delta = rows(ChunkKind::Delta, &[("a", Some(1)), ("b", None)]);
     let says = |result: Result<_, Error>, text: &str| {
-        let error = result
-            .map(|_: millpond_snapshot::chunk::EncodedChunk| ())
-            .unwrap_err();
-        assert!(
-            matches!(error, Error::InvalidInput(_)) && error.to_string().contains(text),
-            "{error}"
-        );
+        let error = result.map(|_: millpond_snapshot::chunk::EncodedChunk| ()).unwrap_err();
+        assert!(matches!(error, Error::InvalidInput(_)) && error.to_string().contains(text), "{error}");
     };
     let schema_of = |kind| schema(kind);
+    says(encode_chunk(&schema_of(ChunkKind::Delta), [delta.clone()], &meta(ChunkKind::Base)), "no tombstones");
     says(
-        encode_chunk(
-            &schema_of(ChunkKind::Delta),
-            [delta.clone()],
-            &meta(ChunkKind::Base),
-        ),
-        "no tombstones",
-    );
-    says(
-        encode_chunk(
-            &schema_of(ChunkKind::Base),
-            [rows(ChunkKind::Base, &[])],
-            &meta(ChunkKind::Delta),
-        ),
+        encode_chunk(&schema_of(ChunkKind::Base), [rows(ChunkKind::Base, &[])], &meta(ChunkKind::Delta)),
         "deleted",
     );
     let backwards = [delta.slice(1, 1), delta.slice(0, 1)];
-    says(
-        encode_chunk(
-            &schema_of(ChunkKind::Delta),
-            backwards,
-            &meta(ChunkKind::Delta),
-        ),
-        "not sorted",
-    );
+    says(encode_chunk(&schema_of(ChunkKind::Delta), backwards, &meta(ChunkKind::Delta)), "not sorted");
     let mut narrow = meta(ChunkKind::Delta);
     narrow.range = HashRange::new(0, 1).unwrap();
-    says(
-        encode_chunk(&schema_of(ChunkKind::Delta), [delta], &narrow),
-        "outside its range",
-    );
+    says(encode_chunk(&schema_of(ChunkKind::Delta), [delta], &narrow), "outside its range");
 }
 
 #[test]
 fn a_type_that_parquet_does_not_have_is_refused_by_name() {
-    let variants: arrow_schema::UnionFields = [(
-        0,
-        std::sync::Arc::new(Field::new("a", DataType::Int64, true)),
-    )]
-    .into_iter()
-    .collect();
+    let variants: arrow_schema::UnionFields =
+        [(0, Arc::new(Field::new("a", DataType::Int64, true)))].into_iter().collect();
     let union = DataType::Union(variants, arrow_schema::UnionMode::Dense);
     let mut fields: Vec<_> = schema(ChunkKind::Base).fields().iter().cloned().collect();
-    fields[2] = std::sync::Arc::new(Field::new("value", union, true));
-    let schema = std::sync::Arc::new(Schema::new(fields));
+    fields[2] = Arc::new(Field::new("value", union, true));
+    let schema = Arc::new(Schema::new(fields));
     let error = encode_chunk(&schema, [], &meta(ChunkKind::Base)).unwrap_err();
-    assert!(
-        matches!(&error, Error::InvalidInput(_)) && error.to_string().contains("Union"),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::InvalidInput(_)) && error.to_string().contains("Union"), "{error}");
+}
+
+/// A chunk that says the right things of itself and holds these hashes, as the encoder would not write it.
+fn forged(hashes: Vec<u64>) -> (Bytes, ChunkRef) {
+    let good = encode(ChunkKind::Base, &[("a", Some(1))]).reference();
+    let rows = hashes.len();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt64Array::from(hashes)),
+        Arc::new(StringArray::from(vec!["a"; rows])),
+        Arc::new(UInt64Array::from(vec![1; rows])),
+    ];
+    let batch = RecordBatch::try_new(schema(ChunkKind::Base), columns).unwrap();
+    let about = [
+        ("format_version", "1"),
+        ("state_kind", "value"),
+        ("chunk_kind", "base"),
+        ("hash_start", "0000000000000000"),
+        ("hash_end", "00000000000000ff"),
+        ("job", "flights"),
+    ];
+    let about = about.map(|(key, value)| KeyValue::new(format!("millpond.{key}"), value.to_owned()));
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(about.to_vec())).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let bytes = Bytes::from(writer.into_inner().unwrap());
+    let (hash, range) = (ChunkHash::of(&bytes), HashRange::new(0, 255).unwrap());
+    (bytes.clone(), ChunkRef { hash, range, rows: rows as u64, bytes: bytes.len() as u64, ..good })
+}
+
+#[test]
+fn rows_out_of_order_or_out_of_range_are_found_when_they_are_read() {
+    let read = |hashes| {
+        let (bytes, reference) = forged(hashes);
+        let reader = ChunkReader::new(bytes, &reference, StateKind::Value, HashRange::FULL)?;
+        reader.map(|batch| batch.map(|batch| batch.num_rows())).sum::<Result<usize, Error>>()
+    };
+    assert_eq!(read(vec![1, 2, 2, 255]).unwrap(), 4);
+    for (hashes, says) in [(vec![1, 3, 2], "not sorted"), (vec![1, 256], "outside")] {
+        let error = read(hashes).unwrap_err();
+        assert!(matches!(&error, Error::Corrupt { field, .. } if field == "column hash"), "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
 }

@@ -11,8 +11,8 @@ use fixture::{append, chunk, fixture, id, stop};
 use millpond_snapshot::chunk::ChunkKind;
 use millpond_snapshot::log::{Entry, EntryBody, JobLog};
 use millpond_snapshot::repository::{
-    KeepPolicy, begin_from, copy, pin, protected, release, remove, resolve, select, tag, tags,
-    thin, unpin, untag, verify,
+    KeepPolicy, begin_from, copy, pin, protected, release, remove, resolve, select, tag, tags, thin, unpin, untag,
+    verify,
 };
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{Error, Sequence, Store};
@@ -21,44 +21,18 @@ use millpond_snapshot::{Error, Sequence, Store};
 async fn a_tag_names_one_snapshot_until_it_is_removed() {
     let f = fixture("tags").await;
     let name = "v1".parse().unwrap();
-    tag(&f.store, &id(3), &name, None, Some("before the fix".into()))
-        .await
-        .unwrap();
+    tag(&f.store, &id(3), &name, None, Some("before the fix".into())).await.unwrap();
     tag(&f.store, &id(3), &name, None, None).await.unwrap();
-    assert_eq!(
-        resolve(&f.store, "flights#v1")
-            .await
-            .unwrap()
-            .entry
-            .sequence,
-        Sequence(3)
-    );
-    assert_eq!(
-        tags(&f.store, &job("flights")).await.unwrap()[&name]
-            .reason
-            .as_deref(),
-        Some("before the fix")
-    );
+    assert_eq!(resolve(&f.store, "flights#v1").await.unwrap().entry.sequence, Sequence(3));
+    assert_eq!(tags(&f.store, &job("flights")).await.unwrap()[&name].reason.as_deref(), Some("before the fix"));
 
     let taken = tag(&f.store, &id(4), &name, None, None).await.unwrap_err();
     assert!(matches!(taken, Error::Conflict(_)), "{taken}");
-    assert!(matches!(
-        tag(&f.store, &id(1), &name, None, None).await,
-        Err(Error::InvalidInput(_))
-    ));
-    assert!(matches!(
-        tag(&f.store, &id(9), &name, None, None).await,
-        Err(Error::NotFound(_))
-    ));
+    assert!(matches!(tag(&f.store, &id(1), &name, None, None).await, Err(Error::InvalidInput(_))));
+    assert!(matches!(tag(&f.store, &id(9), &name, None, None).await, Err(Error::NotFound(_))));
     untag(&f.store, &job("flights"), &name).await.unwrap();
-    assert!(matches!(
-        untag(&f.store, &job("flights"), &name).await,
-        Err(Error::NotFound(_))
-    ));
-    assert!(matches!(
-        resolve(&f.store, "flights#v1").await,
-        Err(Error::NotFound(_))
-    ));
+    assert!(matches!(untag(&f.store, &job("flights"), &name).await, Err(Error::NotFound(_))));
+    assert!(matches!(resolve(&f.store, "flights#v1").await, Err(Error::NotFound(_))));
 }
 
 #[tokio::test]
@@ -66,64 +40,36 @@ async fn retention_takes_old_checkpoints_and_their_chunks_only() {
     let f = fixture("retention").await;
     let entries = f.log.entries().await.unwrap();
     assert_eq!(select(&entries, 1, &BTreeSet::new()), [Sequence(2)]);
-    assert_eq!(
-        select(&entries, 0, &BTreeSet::from([Sequence(3)])),
-        [Sequence(2)]
-    );
+    assert_eq!(select(&entries, 0, &BTreeSet::from([Sequence(3)])), [Sequence(2)]);
     assert_eq!(select(&entries, 5, &BTreeSet::new()), []);
 
     // Only the second checkpoint names this chunk.
     let own = chunk(&f.store, ChunkKind::Delta, &[("x", Some(1))]).await;
-    append(
-        &f.log,
-        entry(
-            5,
-            1,
-            EntryBody::Checkpoint(record(vec![f.base.clone(), own.clone()])),
-        ),
-    )
-    .await;
-    append(
-        &f.log,
-        entry(6, 1, EntryBody::Checkpoint(record(vec![f.base.clone()]))),
-    )
-    .await;
+    append(&f.log, entry(5, 1, EntryBody::Checkpoint(record(vec![f.base.clone(), own.clone()])))).await;
+    append(&f.log, entry(6, 1, EntryBody::Checkpoint(record(vec![f.base.clone()])))).await;
     let entries = f.log.entries().await.unwrap();
     let gone = select(&entries, 1, &BTreeSet::new());
     assert_eq!(gone, [Sequence(2), Sequence(3), Sequence(5)]);
-    let (removed, remaining): (Vec<_>, Vec<_>) = entries
-        .into_iter()
-        .partition(|entry| gone.contains(&entry.sequence));
-    let released = release(&f.store, &job("flights"), &removed, &remaining)
-        .await
-        .unwrap();
+    let (removed, remaining): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| gone.contains(&entry.sequence));
+    let released = release(&f.store, &job("flights"), &removed, &remaining).await.unwrap();
     assert_eq!((released.entries, released.objects), (3, 1));
     assert!(f.store.info(&own.path()).await.unwrap().is_none());
-    let left = verify(&[resolve(&f.store, "flights@4").await.unwrap()], |_, _| {})
-        .await
-        .unwrap();
+    let left = verify(&[resolve(&f.store, "flights@4").await.unwrap()], |_, _| {}).await.unwrap();
     assert_eq!((left.chunks, left.problems), (4, vec![]));
 }
 
 #[tokio::test]
 async fn once_another_job_began_here_chunks_are_left_to_collection() {
     let f = fixture("fork").await;
-    let begun = begin_from(&f.store, "flights@2", &job("flights-b"))
-        .await
-        .unwrap();
+    let begun = begin_from(&f.store, "flights@2", &job("flights-b")).await.unwrap();
     assert_eq!(begun.entry.id(), id(2));
     let kept = protected(&f.store, &job("flights")).await.unwrap();
     assert_eq!(kept.keys().copied().collect::<Vec<_>>(), [Sequence(2)]);
 
     let entries = f.log.entries().await.unwrap();
-    let removed: Vec<_> = entries
-        .iter()
-        .filter(|e| e.snapshot().is_some())
-        .cloned()
-        .collect();
-    let released = release(&f.store, &job("flights"), &removed, &[])
-        .await
-        .unwrap();
+    let removed: Vec<_> = entries.iter().filter(|e| e.snapshot().is_some()).cloned().collect();
+    let released = release(&f.store, &job("flights"), &removed, &[]).await.unwrap();
     assert_eq!((released.entries, released.objects), (3, 0));
 }
 
@@ -134,9 +80,7 @@ async fn a_job_never_deletes_chunks_that_another_wrote() {
     let body = EntryBody::Checkpoint(record(vec![f.base.clone()]));
     let inherits = Entry::new(job("other"), Sequence(1), Sequence(1), body).unwrap();
     append(&log, inherits.clone()).await;
-    let released = release(&f.store, &job("other"), &[inherits], &[])
-        .await
-        .unwrap();
+    let released = release(&f.store, &job("other"), &[inherits], &[]).await.unwrap();
     assert_eq!(released.objects, 0);
     assert!(f.store.info(&f.base.path()).await.unwrap().is_some());
 }
@@ -147,46 +91,26 @@ async fn removal_refuses_what_is_kept_or_needed() {
     let running = remove(&f.store, &id(4), false).await.unwrap_err();
     assert!(running.to_string().contains("goes on from it"), "{running}");
     stop(&f.log).await;
-    pin(&f.store, &id(4), None, Some("audit".into()))
-        .await
-        .unwrap();
-    tag(&f.store, &id(4), &"v1".parse().unwrap(), None, None)
-        .await
-        .unwrap();
-    let kept = remove(&f.store, &id(4), false)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        kept.contains("pinned (audit)") && kept.contains("tagged v1"),
-        "{kept}"
-    );
+    pin(&f.store, &id(4), None, Some("audit".into())).await.unwrap();
+    tag(&f.store, &id(4), &"v1".parse().unwrap(), None, None).await.unwrap();
+    let kept = remove(&f.store, &id(4), false).await.unwrap_err().to_string();
+    assert!(kept.contains("pinned (audit)") && kept.contains("tagged v1"), "{kept}");
     unpin(&f.store, &id(4)).await.unwrap();
-    untag(&f.store, &job("flights"), &"v1".parse().unwrap())
-        .await
-        .unwrap();
+    untag(&f.store, &job("flights"), &"v1".parse().unwrap()).await.unwrap();
 
     let would = remove(&f.store, &id(4), true).await.unwrap();
     assert_eq!((would.objects, would.bytes), (1, f.deltas[2].bytes));
     assert!(resolve(&f.store, "flights@4").await.is_ok());
     assert_eq!(remove(&f.store, &id(4), false).await.unwrap(), would);
-    assert!(matches!(
-        resolve(&f.store, "flights@4").await,
-        Err(Error::NotFound(_))
-    ));
-    assert!(matches!(
-        remove(&f.store, &id(4), false).await,
-        Err(Error::NotFound(_))
-    ));
+    assert!(matches!(resolve(&f.store, "flights@4").await, Err(Error::NotFound(_))));
+    assert!(matches!(remove(&f.store, &id(4), false).await, Err(Error::NotFound(_))));
 }
 
 #[tokio::test]
 async fn the_number_of_a_removed_snapshot_is_not_given_again() {
     let f = fixture("rm-head").await;
     stop(&f.log).await;
-    let other = Store::open("memory://rm-head-copy", OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
+    let other = Store::open("memory://rm-head-copy", OpenMode::CreateIfMissing).await.unwrap();
     let from = resolve(&f.store, "flights@4").await.unwrap();
     let copied = copy(&from, &other, None, |_, _| {}).await.unwrap();
     assert_eq!(copied.id, id(1));
@@ -199,25 +123,11 @@ async fn the_number_of_a_removed_snapshot_is_not_given_again() {
 async fn a_checkpoint_is_promoted_by_one_small_write() {
     let f = fixture("promote").await;
     let newest = f.log.read(Sequence(3)).await.unwrap().unwrap();
-    let promoted = newest.snapshot().unwrap().promoted(
-        newest.id(),
-        None,
-        Some("ann".into()),
-        "release".into(),
-    );
+    let promoted = newest.snapshot().unwrap().promoted(newest.id(), None, Some("ann".into()), "release".into());
     append(&f.log, entry(5, 1, EntryBody::Savepoint(promoted))).await;
     let found = resolve(&f.store, "flights@latest").await.unwrap();
-    assert_eq!(
-        found.record().unwrap().manifest,
-        newest.snapshot().unwrap().manifest
-    );
-    assert_eq!(
-        (
-            found.record().unwrap().bytes_new,
-            &found.record().unwrap().parent
-        ),
-        (0, &Some(id(3)))
-    );
+    assert_eq!(found.record().unwrap().manifest, newest.snapshot().unwrap().manifest);
+    assert_eq!((found.record().unwrap().bytes_new, &found.record().unwrap().parent), (0, &Some(id(3))));
 }
 
 #[test]
@@ -240,21 +150,12 @@ fn a_policy_keeps_the_newest_of_each_period() {
         .collect();
     entries.push(entry(6, 1, EntryBody::Cancel { retained: true }));
     let gone = |policy, protected: &[u64]| {
-        let protected = protected
-            .iter()
-            .map(|sequence| Sequence(*sequence))
-            .collect();
+        let protected = protected.iter().map(|sequence| Sequence(*sequence)).collect();
         let gone = thin(&entries, policy, &protected);
-        gone.into_iter()
-            .map(|sequence| sequence.0)
-            .collect::<Vec<_>>()
+        gone.into_iter().map(|sequence| sequence.0).collect::<Vec<_>>()
     };
     let none = KeepPolicy::default();
-    assert_eq!(
-        gone(none, &[]),
-        [0; 0],
-        "a policy that keeps nothing is a mistake"
-    );
+    assert_eq!(gone(none, &[]), [0; 0], "a policy that keeps nothing is a mistake");
     assert_eq!(gone(KeepPolicy { last: 2, ..none }, &[]), [1, 2, 3]);
     assert_eq!(gone(KeepPolicy { last: 2, ..none }, &[2]), [1, 3]);
     assert_eq!(gone(KeepPolicy { hourly: 3, ..none }, &[]), [1, 2]);
@@ -262,15 +163,42 @@ fn a_policy_keeps_the_newest_of_each_period() {
     assert_eq!(gone(KeepPolicy { daily: 9, ..none }, &[]), [2]);
     assert_eq!(gone(KeepPolicy { weekly: 2, ..none }, &[]), [1, 2, 3]);
     assert_eq!(gone(KeepPolicy { monthly: 2, ..none }, &[]), [1, 2, 3]);
-    assert_eq!(
-        gone(
-            KeepPolicy {
-                monthly: 2,
-                last: 3,
-                ..none
-            },
-            &[]
-        ),
-        [1, 2]
-    );
+    assert_eq!(gone(KeepPolicy { monthly: 2, last: 3, ..none }, &[]), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_snapshot_from_which_a_job_is_beginning_is_not_removed() {
+    let f = fixture("rm-beginning").await;
+    stop(&f.log).await;
+    for name in ["flights", "flights-b"] {
+        begin_from(&f.store, "flights@2", &job(name)).await.unwrap();
+        let refused = remove(&f.store, &id(2), false).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("job {name} is beginning from it")), "{refused}");
+    }
+    // Once both have begun and ended, it is free.
+    let log = JobLog::open(&f.store, &job("flights-b"));
+    let begun = |name: &str, sequence| {
+        let restored_from = Some("flights@2".parse().unwrap());
+        let body = EntryBody::Start { parallelism: 1, restored_from, options: Default::default() };
+        Entry::new(job(name), Sequence(sequence), Sequence(sequence), body).unwrap()
+    };
+    append(&f.log, begun("flights", 6)).await;
+    append(&log, begun("flights-b", 1)).await;
+    let needed = remove(&f.store, &id(2), false).await.unwrap_err().to_string();
+    assert!(needed.contains("job flights goes on") && needed.contains("job flights-b goes on"), "{needed}");
+    let cancel = || EntryBody::Cancel { retained: true };
+    append(&f.log, entry(7, 6, cancel())).await;
+    append(&log, Entry::new(job("flights-b"), Sequence(2), Sequence(1), cancel()).unwrap()).await;
+    remove(&f.store, &id(2), false).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_begins_from_its_own_snapshot_still_cleans_up_after_itself() {
+    let f = fixture("begin-self").await;
+    begin_from(&f.store, "flights@2", &job("flights")).await.unwrap();
+    assert!(protected(&f.store, &job("flights")).await.unwrap().is_empty());
+    let entries = f.log.entries().await.unwrap();
+    let (removed, remaining): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| entry.sequence == Sequence(4));
+    assert_eq!(release(&f.store, &job("flights"), &removed, &remaining).await.unwrap().objects, 1);
 }

@@ -75,15 +75,9 @@ impl Serialize for Lazy {
 fn a_sequence_of_unknown_length_hashes_as_a_known_one() {
     for length in [0, 1, 7, 8, 100] {
         let known: Vec<u64> = (0..length).collect();
-        assert_eq!(
-            key_bytes(&Lazy(length)).unwrap(),
-            key_bytes(&known).unwrap()
-        );
+        assert_eq!(key_bytes(&Lazy(length)).unwrap(), key_bytes(&known).unwrap());
         let nested = (Lazy(length), Lazy(2), "tail");
-        assert_eq!(
-            key_bytes(&nested).unwrap(),
-            key_bytes(&(known, vec![0, 1], "tail")).unwrap()
-        );
+        assert_eq!(key_bytes(&nested).unwrap(), key_bytes(&(known, vec![0, 1], "tail")).unwrap());
     }
 }
 
@@ -91,11 +85,7 @@ fn a_sequence_of_unknown_length_hashes_as_a_known_one() {
 fn what_has_no_single_form_is_no_key() {
     let map: BTreeMap<u8, u8> = [(1, 2)].into();
     assert_eq!(key_hash(&map), Err(KeyError::NotCanonical("a map")));
-    for refused in [
-        key_hash(&1.0_f32),
-        key_hash(&(1, 2.0_f64)),
-        key_hash(&Some(1.5)),
-    ] {
+    for refused in [key_hash(&1.0_f32), key_hash(&(1, 2.0_f64)), key_hash(&Some(1.5))] {
         assert_eq!(refused, Err(KeyError::NotCanonical("a float")));
     }
 }

@@ -31,14 +31,8 @@ fn calm(objects: &Arc<InMemory>) -> JobLog {
 
 /// Fails the operations of these numbers, counted from 0.
 fn failing(faults: &[(usize, Fault)]) -> impl Fn(&str) -> Fault + Send + Sync + 'static {
-    let (faults, count): (BTreeMap<_, _>, _) =
-        (faults.iter().copied().collect(), AtomicUsize::new(0));
-    move |_| {
-        faults
-            .get(&count.fetch_add(1, Ordering::SeqCst))
-            .copied()
-            .unwrap_or(Fault::None)
-    }
+    let (faults, count): (BTreeMap<_, _>, _) = (faults.iter().copied().collect(), AtomicUsize::new(0));
+    move |_| faults.get(&count.fetch_add(1, Ordering::SeqCst)).copied().unwrap_or(Fault::None)
 }
 
 fn checkpoint(sequence: u64, run: u64) -> Entry {
@@ -50,11 +44,7 @@ async fn an_append_that_is_reported_as_failed_finds_out_that_it_happened() {
     for fault in [Fault::After, Fault::Before, Fault::Late] {
         let objects = Arc::new(InMemory::new());
         let (_, log) = log_over(&objects, failing(&[(0, fault)]));
-        assert_eq!(
-            log.append(&start(1)).await.unwrap(),
-            AppendOutcome::Appended,
-            "{fault:?}"
-        );
+        assert_eq!(log.append(&start(1)).await.unwrap(), AppendOutcome::Appended, "{fault:?}");
         assert!(calm(&objects).read(Sequence(1)).await.unwrap().is_some());
     }
 }
@@ -70,42 +60,24 @@ async fn an_append_that_cannot_be_asked_after_says_that_it_may_have_happened() {
     let error = log.append(&entry).await.unwrap_err();
     assert!(error.may_have_happened(), "{error}");
     // Asking again, with the same entry, tells.
-    assert_eq!(
-        calm(&objects).append(&entry).await.unwrap(),
-        AppendOutcome::Appended
-    );
+    assert_eq!(calm(&objects).append(&entry).await.unwrap(), AppendOutcome::Appended);
 }
 
 #[tokio::test]
 async fn a_late_write_of_a_dead_run_does_not_displace_its_successor() {
     let objects = Arc::new(InMemory::new());
     calm(&objects).append(&start(1)).await.unwrap();
-    let (zombie_store, zombie) = log_over(&objects, |op| {
-        if op == "put" {
-            Fault::Late
-        } else {
-            Fault::None
-        }
-    });
+    let (zombie_store, zombie) = log_over(&objects, |op| if op == "put" { Fault::Late } else { Fault::None });
     let late = checkpoint(2, 1);
     assert!(zombie.append(&late).await.unwrap_err().may_have_happened());
 
     let successor = calm(&objects);
     let (decision, next) = successor.plan_start().await.unwrap();
     assert_eq!((decision, next), (ContinueDecision::Fresh, Sequence(2)));
-    assert_eq!(
-        successor.append(&start(2)).await.unwrap(),
-        AppendOutcome::Appended
-    );
+    assert_eq!(successor.append(&start(2)).await.unwrap(), AppendOutcome::Appended);
     zombie_store.settle().await;
-    assert_eq!(
-        successor.read(Sequence(2)).await.unwrap().unwrap().run,
-        Sequence(2)
-    );
-    assert_eq!(
-        calm(&objects).append(&late).await.unwrap(),
-        AppendOutcome::Taken
-    );
+    assert_eq!(successor.read(Sequence(2)).await.unwrap().unwrap().run, Sequence(2));
+    assert_eq!(calm(&objects).append(&late).await.unwrap(), AppendOutcome::Taken);
 }
 
 /// A run and its successor, with the run's checkpoint falling at each place among the successor's steps.
@@ -124,10 +96,7 @@ async fn a_zombie_and_its_successor_never_both_go_on() {
             checkpointed = Some(zombie.append(&checkpoint(2, 1)).await.unwrap());
         }
         while successor.append(&start(next.0)).await.unwrap() == AppendOutcome::Taken {
-            assert_eq!(
-                place, 1,
-                "only then something happened between the plan and the start"
-            );
+            assert_eq!(place, 1, "only then something happened between the plan and the start");
             (decision, next) = successor.plan_start().await.unwrap();
         }
         if place == 2 {
@@ -138,17 +107,10 @@ async fn a_zombie_and_its_successor_never_both_go_on() {
             Some(AppendOutcome::Appended) => ContinueDecision::From(from),
             _ => ContinueDecision::Fresh,
         };
-        assert_eq!(
-            checkpointed == Some(AppendOutcome::Appended),
-            place < 2,
-            "place {place}"
-        );
+        assert_eq!(checkpointed == Some(AppendOutcome::Appended), place < 2, "place {place}");
         assert_eq!(decision, expected, "place {place}");
         // Whatever the zombie tries next, it learns of its successor.
-        assert_eq!(
-            zombie.append(&checkpoint(next.0, 1)).await.unwrap(),
-            AppendOutcome::Taken
-        );
+        assert_eq!(zombie.append(&checkpoint(next.0, 1)).await.unwrap(), AppendOutcome::Taken);
     }
 }
 
@@ -169,13 +131,7 @@ async fn play(choices: Vec<u8>) -> (Arc<InMemory>, Vec<Entry>) {
     let script = Arc::new((choices.clone(), AtomicUsize::new(0)));
     let next_choice = {
         let script = script.clone();
-        move || {
-            script
-                .0
-                .get(script.1.fetch_add(1, Ordering::SeqCst))
-                .copied()
-                .unwrap_or(255)
-        }
+        move || script.0.get(script.1.fetch_add(1, Ordering::SeqCst)).copied().unwrap_or(255)
     };
     let fault = {
         let next_choice = next_choice.clone();
@@ -195,13 +151,7 @@ async fn play(choices: Vec<u8>) -> (Arc<InMemory>, Vec<Entry>) {
             let Ok((_, next)) = log.plan_start().await else {
                 continue;
             };
-            runs.push(Run {
-                log,
-                run: next,
-                next,
-                open: None,
-                alive: true,
-            });
+            runs.push(Run { log, run: next, next, open: None, alive: true });
         }
         if runs.is_empty() {
             continue;
@@ -212,11 +162,7 @@ async fn play(choices: Vec<u8>) -> (Arc<InMemory>, Vec<Entry>) {
             continue;
         }
         let entry = run.open.take().unwrap_or_else(|| {
-            if run.next == run.run {
-                start(run.run.0)
-            } else {
-                checkpoint(run.next.0, run.run.0)
-            }
+            if run.next == run.run { start(run.run.0) } else { checkpoint(run.next.0, run.run.0) }
         });
         match run.log.append(&entry).await {
             Ok(AppendOutcome::Appended) => {
@@ -268,10 +214,5 @@ async fn the_play_is_worth_watching() {
     let choices = choices.take(4000).collect();
     let (_, told) = play(choices).await;
     let runs: std::collections::BTreeSet<_> = told.iter().map(|entry| entry.run).collect();
-    assert!(
-        told.len() > 20 && runs.len() > 1,
-        "{} entries of {} runs",
-        told.len(),
-        runs.len()
-    );
+    assert!(told.len() > 20 && runs.len() > 1, "{} entries of {} runs", told.len(), runs.len());
 }

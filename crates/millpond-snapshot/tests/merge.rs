@@ -50,34 +50,22 @@ async fn read(store: &Store, chunks: &[ChunkRef], range: HashRange) -> Vec<(u64,
     let mut found = Vec::new();
     while let Some(batch) = reader.next().await.unwrap() {
         assert!(batch.num_rows() > 0);
-        let (hashes, keys) = (
-            batch.column(0).as_primitive::<UInt64Type>(),
-            batch.column(1).as_string::<i32>(),
-        );
+        let (hashes, keys) = (batch.column(0).as_primitive::<UInt64Type>(), batch.column(1).as_string::<i32>());
         let values = batch.column(2).as_primitive::<UInt64Type>();
-        found.extend(
-            (0..batch.num_rows())
-                .map(|i| (hashes.value(i), keys.value(i).to_owned(), values.value(i))),
-        );
+        found.extend((0..batch.num_rows()).map(|i| (hashes.value(i), keys.value(i).to_owned(), values.value(i))));
     }
     found
 }
 
 /// The rows that a map says, sorted as a state is.
 fn expected(map: &BTreeMap<u8, u64>, range: HashRange) -> Vec<(u64, String, u64)> {
-    let rows = map
-        .iter()
-        .map(|(k, v)| (key_hash(&name(*k)).unwrap(), name(*k), *v));
+    let rows = map.iter().map(|(k, v)| (key_hash(&name(*k)).unwrap(), name(*k), *v));
     let mut rows: Vec<_> = rows.filter(|(hash, ..)| range.contains(*hash)).collect();
     rows.sort();
     rows
 }
 
-async fn fold(
-    store: &Store,
-    chunks: &mut Vec<ChunkRef>,
-    plan: millpond_snapshot::state::CompactionPlan,
-) {
+async fn fold(store: &Store, chunks: &mut Vec<ChunkRef>, plan: millpond_snapshot::state::CompactionPlan) {
     let mut options = CompactOptions::new(job("flights"), StateKind::Value);
     options.chunk_rows = 20;
     let folded = compact(store, chunks, &plan, &options).await.unwrap();
@@ -85,9 +73,7 @@ async fn fold(
 }
 
 async fn run(steps: Vec<Step>) {
-    let store = Store::open("memory://merge", OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
+    let store = Store::open("memory://merge", OpenMode::CreateIfMissing).await.unwrap();
     let mut oracle = BTreeMap::new();
     let mut chunks: Vec<ChunkRef> = Vec::new();
     for step in steps {
@@ -170,30 +156,13 @@ proptest! {
 
 #[tokio::test]
 async fn a_million_rows_of_change_are_read_in_order() {
-    let store = Store::open("memory://merge-large", OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
+    let store = Store::open("memory://merge-large", OpenMode::CreateIfMissing).await.unwrap();
     let names: Vec<String> = (0..100_000).map(|i| format!("key {i}")).collect();
     let all: Vec<_> = names.iter().map(|n| (n.as_str(), Some(1))).collect();
-    let some: Vec<_> = names
-        .iter()
-        .step_by(3)
-        .map(|n| (n.as_str(), Some(2)))
-        .collect();
-    let none: Vec<_> = names
-        .iter()
-        .step_by(2)
-        .map(|n| (n.as_str(), None))
-        .collect();
-    let chunks = [
-        (ChunkKind::Base, all),
-        (ChunkKind::Delta, some),
-        (ChunkKind::Delta, none),
-    ];
-    let chunks = chunks
-        .iter()
-        .map(|(kind, rows)| encode(*kind, rows))
-        .collect();
+    let some: Vec<_> = names.iter().step_by(3).map(|n| (n.as_str(), Some(2))).collect();
+    let none: Vec<_> = names.iter().step_by(2).map(|n| (n.as_str(), None)).collect();
+    let chunks = [(ChunkKind::Base, all), (ChunkKind::Delta, some), (ChunkKind::Delta, none)];
+    let chunks = chunks.iter().map(|(kind, rows)| encode(*kind, rows)).collect();
     let chunks = store.put_chunks(chunks).await.unwrap();
     let found = read(&store, &chunks, HashRange::FULL).await;
     assert_eq!(found.len(), 50_000);
@@ -211,76 +180,36 @@ async fn keys_that_share_a_hash_stay_apart() {
         let batch = RecordBatch::try_new(schema(kind), columns).unwrap();
         encode_chunk(&schema(kind), [batch], &meta(kind)).unwrap()
     };
-    let store = Store::open("memory://merge-collide", OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
-    let base = forge(
-        ChunkKind::Base,
-        &[("a", Some(1)), ("b", Some(2)), ("c", Some(3))],
-    );
-    let delta = forge(
-        ChunkKind::Delta,
-        &[("b", None), ("c", Some(4)), ("d", Some(5))],
-    );
+    let store = Store::open("memory://merge-collide", OpenMode::CreateIfMissing).await.unwrap();
+    let base = forge(ChunkKind::Base, &[("a", Some(1)), ("b", Some(2)), ("c", Some(3))]);
+    let delta = forge(ChunkKind::Delta, &[("b", None), ("c", Some(4)), ("d", Some(5))]);
     let chunks = store.put_chunks(vec![base, delta]).await.unwrap();
-    let mut found: Vec<_> = read(&store, &chunks, HashRange::FULL)
-        .await
-        .into_iter()
-        .map(|(_, k, v)| (k, v))
-        .collect();
+    let mut found: Vec<_> =
+        read(&store, &chunks, HashRange::FULL).await.into_iter().map(|(_, k, v)| (k, v)).collect();
     found.sort();
-    assert_eq!(
-        found,
-        [
-            ("a".to_owned(), 1),
-            ("c".to_owned(), 4),
-            ("d".to_owned(), 5)
-        ]
-    );
+    assert_eq!(found, [("a".to_owned(), 1), ("c".to_owned(), 4), ("d".to_owned(), 5)]);
 }
 
 #[tokio::test]
 async fn a_hundred_checkpoints_are_written_again_a_bounded_number_of_times() {
-    let store = Store::open("memory://merge-amplification", OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
+    let store = Store::open("memory://merge-amplification", OpenMode::CreateIfMissing).await.unwrap();
     let names: Vec<String> = (0..2000).map(|i| format!("key {i}")).collect();
     let all: Vec<_> = names.iter().map(|n| (n.as_str(), Some(1))).collect();
-    let mut chunks = store
-        .put_chunks(vec![encode(ChunkKind::Base, &all)])
-        .await
-        .unwrap();
+    let mut chunks = store.put_chunks(vec![encode(ChunkKind::Base, &all)]).await.unwrap();
     let (mut changed, mut rewritten) = (0, 0);
     for round in 0..100 {
-        let rows: Vec<_> = names
-            .iter()
-            .skip(round * 20)
-            .take(20)
-            .map(|n| (n.as_str(), Some(2)))
-            .collect();
+        let rows: Vec<_> = names.iter().skip(round * 20).take(20).map(|n| (n.as_str(), Some(2))).collect();
         changed += rows.len() as u64;
-        chunks.extend(
-            store
-                .put_chunks(vec![encode(ChunkKind::Delta, &rows)])
-                .await
-                .unwrap(),
-        );
+        chunks.extend(store.put_chunks(vec![encode(ChunkKind::Delta, &rows)]).await.unwrap());
         if let Some(plan) = plan_compaction(&chunks, HashRange::FULL) {
             let options = CompactOptions::new(job("flights"), StateKind::Value);
             let folded = compact(&store, &chunks, &plan, &options).await.unwrap();
             rewritten += folded.iter().map(|chunk| chunk.rows).sum::<u64>();
             chunks = plan.apply(&chunks, folded);
         }
-        assert!(
-            chunks.len() < 20,
-            "{} chunks after round {round}",
-            chunks.len()
-        );
+        assert!(chunks.len() < 20, "{} chunks after round {round}", chunks.len());
     }
     assert_eq!(changed, 2000);
-    assert!(
-        rewritten > 0 && rewritten <= 6 * changed,
-        "{rewritten} rows rewritten for {changed} changed"
-    );
+    assert!(rewritten > 0 && rewritten <= 6 * changed, "{rewritten} rows rewritten for {changed} changed");
     assert_eq!(read(&store, &chunks, HashRange::FULL).await.len(), 2000);
 }

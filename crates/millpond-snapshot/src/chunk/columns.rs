@@ -21,11 +21,7 @@ pub const EXPIRES_AT: &str = "expires_at";
 pub const DELETED: &str = "deleted";
 
 /// Checks that a schema is one that a chunk of this kind may have; the error names the column.
-pub fn check_columns(
-    schema: &Schema,
-    state: StateKind,
-    chunk: ChunkKind,
-) -> Result<(), (String, String)> {
+pub fn check_columns(schema: &Schema, state: StateKind, chunk: ChunkKind) -> Result<(), (String, String)> {
     if !state.is_keyed() {
         return Err(("state kind".into(), format!("{state} state has no chunks")));
     }
@@ -34,11 +30,7 @@ pub fn check_columns(
         StateKind::Map => &[HASH, KEY, MAP_KEY, VALUE],
         _ => &[HASH, KEY, VALUE],
     };
-    let names: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
-        .collect();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut rest = names.strip_prefix(expected).ok_or_else(|| {
         let problem = format!("a chunk of {state} state begins with {expected:?}, found {names:?}");
         ("columns".to_owned(), problem)
@@ -46,20 +38,14 @@ pub fn check_columns(
     if state != StateKind::Timers && rest.first() == Some(&EXPIRES_AT) {
         rest = &rest[1..];
     }
-    let tail: &[&str] = if chunk == ChunkKind::Delta {
-        &[DELETED]
-    } else {
-        &[]
-    };
+    let tail: &[&str] = if chunk == ChunkKind::Delta { &[DELETED] } else { &[] };
     if rest != tail {
-        let problem =
-            format!("a {chunk} chunk of {state} state ends with {tail:?}, found {rest:?}");
+        let problem = format!("a {chunk} chunk of {state} state ends with {tail:?}, found {rest:?}");
         return Err(("columns".into(), problem));
     }
     for field in schema.fields() {
         if let Some(unknown) = without_parquet_type(field.data_type()) {
-            let problem =
-                format!("Parquet has no {unknown}; say an enum as a struct of optional fields");
+            let problem = format!("Parquet has no {unknown}; say an enum as a struct of optional fields");
             return Err((format!("column {}", field.name()), problem));
         }
         let (expected, nullable) = match field.name().as_str() {
@@ -88,15 +74,11 @@ pub fn check_columns(
 fn without_parquet_type(data_type: &DataType) -> Option<&DataType> {
     use DataType as T;
     match data_type {
-        T::Union(..) | T::RunEndEncoded(..) | T::ListView(_) | T::LargeListView(_) => {
-            Some(data_type)
-        }
+        T::Union(..) | T::RunEndEncoded(..) | T::ListView(_) | T::LargeListView(_) => Some(data_type),
         T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) | T::Map(item, _) => {
             without_parquet_type(item.data_type())
         }
-        T::Struct(fields) => fields
-            .iter()
-            .find_map(|field| without_parquet_type(field.data_type())),
+        T::Struct(fields) => fields.iter().find_map(|field| without_parquet_type(field.data_type())),
         T::Dictionary(_, value) => without_parquet_type(value),
         _ => None,
     }
@@ -109,22 +91,13 @@ mod tests {
     use super::*;
 
     fn schema(fields: &[(&str, DataType, bool)]) -> Schema {
-        Schema::new(
-            fields
-                .iter()
-                .map(|(n, t, null)| Field::new(*n, t.clone(), *null))
-                .collect::<Vec<_>>(),
-        )
+        Schema::new(fields.iter().map(|(n, t, null)| Field::new(*n, t.clone(), *null)).collect::<Vec<_>>())
     }
 
     #[test]
     fn each_kind_has_its_columns() {
         let (u, i, b) = (DataType::UInt64, DataType::Int64, DataType::Boolean);
-        let value = schema(&[
-            (HASH, u.clone(), false),
-            (KEY, u.clone(), false),
-            (VALUE, u.clone(), true),
-        ]);
+        let value = schema(&[(HASH, u.clone(), false), (KEY, u.clone(), false), (VALUE, u.clone(), true)]);
         assert!(check_columns(&value, StateKind::Value, ChunkKind::Base).is_ok());
         assert!(check_columns(&value, StateKind::Value, ChunkKind::Delta).is_err());
         assert!(check_columns(&value, StateKind::Map, ChunkKind::Base).is_err());
@@ -151,17 +124,10 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_named() {
-        let wrong = schema(&[
-            (HASH, DataType::Int64, false),
-            (KEY, DataType::Utf8, false),
-            (VALUE, DataType::Utf8, true),
-        ]);
-        let (field, problem) =
-            check_columns(&wrong, StateKind::Value, ChunkKind::Base).unwrap_err();
+        let wrong =
+            schema(&[(HASH, DataType::Int64, false), (KEY, DataType::Utf8, false), (VALUE, DataType::Utf8, true)]);
+        let (field, problem) = check_columns(&wrong, StateKind::Value, ChunkKind::Base).unwrap_err();
         assert_eq!(field, "column hash");
-        assert!(
-            problem.contains("UInt64") && problem.contains("Int64"),
-            "{problem}"
-        );
+        assert!(problem.contains("UInt64") && problem.contains("Int64"), "{problem}");
     }
 }

@@ -103,33 +103,14 @@ impl ChunkEncoder {
     /// # Errors
     /// [`Error::InvalidInput`] if the columns are not those of the state's kind, or if a type cannot be
     /// stored in Parquet.
-    pub fn new(
-        schema: &SchemaRef,
-        job: JobName,
-        state: StateKind,
-        kind: ChunkKind,
-    ) -> Result<Self> {
-        let schema = if kind == ChunkKind::Base {
-            without_deleted(schema)
-        } else {
-            schema.clone()
-        };
+    pub fn new(schema: &SchemaRef, job: JobName, state: StateKind, kind: ChunkKind) -> Result<Self> {
+        let schema = if kind == ChunkKind::Base { without_deleted(schema) } else { schema.clone() };
         check_columns(&schema, state, kind).map_err(|(field, problem)| {
             Error::InvalidInput(format!("cannot write a chunk: {field}: {problem}"))
         })?;
         let properties = properties(&schema)?;
-        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))
-            .map_err(not_encodable)?;
-        Ok(ChunkEncoder {
-            job,
-            state,
-            kind,
-            schema,
-            id: random_id()?,
-            writer,
-            rows: 0,
-            hashes: None,
-        })
+        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(not_encodable)?;
+        Ok(ChunkEncoder { job, state, kind, schema, id: random_id()?, writer, rows: 0, hashes: None })
     }
 
     /// Adds rows.
@@ -158,9 +139,7 @@ impl ChunkEncoder {
             return Ok(());
         };
         if !hashes.is_sorted() || self.hashes.is_some_and(|seen| first < seen.end()) {
-            return Err(Error::InvalidInput(
-                "cannot write a chunk: its rows are not sorted by hash".into(),
-            ));
+            return Err(Error::InvalidInput("cannot write a chunk: its rows are not sorted by hash".into()));
         }
         self.hashes = HashRange::new(self.hashes.map_or(first, HashRange::start), last);
         self.rows += batch.num_rows() as u64;
@@ -203,8 +182,7 @@ impl ChunkEncoder {
             ("id", self.id),
         ];
         for (key, value) in entries {
-            self.writer
-                .append_key_value_metadata(KeyValue::new(format!("millpond.{key}"), value));
+            self.writer.append_key_value_metadata(KeyValue::new(format!("millpond.{key}"), value));
         }
         let bytes = self.writer.into_inner().map_err(not_encodable)?;
         if bytes.len() as u64 > MAX_CHUNK_BYTES {
@@ -213,36 +191,20 @@ impl ChunkEncoder {
                 bytes.len()
             )));
         }
-        let meta = ChunkMeta {
-            job: self.job,
-            state: self.state,
-            kind: self.kind,
-            range,
-        };
-        Ok(EncodedChunk {
-            hash: ChunkHash::of(&bytes),
-            bytes: bytes.into(),
-            meta,
-            rows: self.rows,
-        })
+        let meta = ChunkMeta { job: self.job, state: self.state, kind: self.kind, range };
+        Ok(EncodedChunk { hash: ChunkHash::of(&bytes), bytes: bytes.into(), meta, rows: self.rows })
     }
 }
 
 fn not_encodable(error: parquet::errors::ParquetError) -> Error {
-    Error::InvalidInput(format!(
-        "cannot write a chunk: {error}; change the type of the key or the value"
-    ))
+    Error::InvalidInput(format!("cannot write a chunk: {error}; change the type of the key or the value"))
 }
 
 fn without_deleted(schema: &SchemaRef) -> SchemaRef {
     if schema.column_with_name(DELETED).is_none() {
         return schema.clone();
     }
-    let kept = schema
-        .fields()
-        .iter()
-        .filter(|f| f.name() != DELETED)
-        .cloned();
+    let kept = schema.fields().iter().filter(|f| f.name() != DELETED).cloned();
     Arc::new(Schema::new(kept.collect::<Vec<Arc<Field>>>()))
 }
 
@@ -256,11 +218,8 @@ fn drop_deleted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> 
             "cannot write a chunk: a base has no tombstones, found {tombstones}"
         )));
     }
-    let kept: Vec<_> = schema
-        .fields()
-        .iter()
-        .filter_map(|field| batch.column_by_name(field.name()).cloned())
-        .collect();
+    let kept: Vec<_> =
+        schema.fields().iter().filter_map(|field| batch.column_by_name(field.name()).cloned()).collect();
     RecordBatch::try_new(schema.clone(), kept)
         .map_err(|error| Error::InvalidInput(format!("cannot write a chunk: {error}")))
 }
@@ -275,9 +234,7 @@ fn properties(schema: &Schema) -> Result<WriterProperties> {
         .set_offset_index_disabled(true);
     // A dictionary of numbers that differ in each row is written only to be thrown away; as differences
     // they are shorter than compression alone makes them, and sooner written.
-    let columns = ArrowSchemaConverter::new()
-        .convert(schema)
-        .map_err(not_encodable)?;
+    let columns = ArrowSchemaConverter::new().convert(schema).map_err(not_encodable)?;
     for column in columns.columns() {
         let encoding = match column.physical_type() {
             Type::INT32 | Type::INT64 => Encoding::DELTA_BINARY_PACKED,
@@ -290,7 +247,5 @@ fn properties(schema: &Schema) -> Result<WriterProperties> {
     }
     // Differences of hashes are as good as random: nothing is left to compress.
     let hash = ColumnPath::from(HASH);
-    Ok(properties
-        .set_column_compression(hash, Compression::UNCOMPRESSED)
-        .build())
+    Ok(properties.set_column_compression(hash, Compression::UNCOMPRESSED).build())
 }

@@ -12,11 +12,7 @@ use crate::{Error, Result};
 
 /// Runs a step of the decoder on behalf of `file`. If it panics, whatever it worked on must not be
 /// used again.
-pub(super) fn guarded<T, E: Display>(
-    file: &str,
-    field: &str,
-    step: impl FnOnce() -> Result<T, E>,
-) -> Result<T> {
+pub(super) fn guarded<T, E: Display>(file: &str, field: &str, step: impl FnOnce() -> Result<T, E>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(step)) {
         Ok(result) => result.map_err(|error| Error::corrupt(file, field, error)),
         Err(panic) => {
@@ -28,6 +24,5 @@ pub(super) fn guarded<T, E: Display>(
 
 fn message(panic: &Box<dyn Any + Send>) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

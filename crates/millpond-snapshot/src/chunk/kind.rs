@@ -32,10 +32,7 @@ impl StateKind {
     /// Whether the state belongs to keys, and so stands in chunks sorted by hash. The others belong
     /// to the operator and stand in the manifest itself.
     pub fn is_keyed(self) -> bool {
-        !matches!(
-            self,
-            StateKind::OperatorList | StateKind::OperatorUnion | StateKind::Broadcast
-        )
+        !matches!(self, StateKind::OperatorList | StateKind::OperatorUnion | StateKind::Broadcast)
     }
 
     /// The kind's name, as in manifests and chunks.

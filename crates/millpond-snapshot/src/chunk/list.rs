@@ -9,16 +9,9 @@ pub fn visible(chunks: &[ChunkRef], wanted: HashRange) -> Vec<Vec<HashRange>> {
     let mut open = vec![wanted];
     let mut parts: Vec<Vec<HashRange>> = Vec::with_capacity(chunks.len());
     for chunk in chunks.iter().rev() {
-        parts.push(
-            open.iter()
-                .filter_map(|part| part.intersection(chunk.range))
-                .collect(),
-        );
+        parts.push(open.iter().filter_map(|part| part.intersection(chunk.range)).collect());
         if chunk.kind == ChunkKind::Base {
-            open = open
-                .into_iter()
-                .flat_map(|part| part.without(chunk.range))
-                .collect();
+            open = open.into_iter().flat_map(|part| part.without(chunk.range)).collect();
         }
     }
     parts.reverse();
@@ -28,12 +21,7 @@ pub fn visible(chunks: &[ChunkRef], wanted: HashRange) -> Vec<Vec<HashRange>> {
 /// The chunks that still count, oldest first: all but those that later bases hide entirely.
 pub fn prune(chunks: Vec<ChunkRef>) -> Vec<ChunkRef> {
     let seen = visible(&chunks, HashRange::FULL);
-    chunks
-        .into_iter()
-        .zip(seen)
-        .filter(|(_, parts)| !parts.is_empty())
-        .map(|(chunk, _)| chunk)
-        .collect()
+    chunks.into_iter().zip(seen).filter(|(_, parts)| !parts.is_empty()).map(|(chunk, _)| chunk).collect()
 }
 
 #[cfg(test)]
@@ -46,28 +34,12 @@ mod tests {
     fn chunk(kind: ChunkKind, start: u64, end: u64) -> ChunkRef {
         let range = HashRange::new(start, end).unwrap();
         let job = "j".parse().unwrap();
-        ChunkRef {
-            hash: ChunkHash([0; 32]),
-            job,
-            kind,
-            range,
-            rows: 1,
-            bytes: 1,
-            pack: None,
-        }
+        ChunkRef { hash: ChunkHash([0; 32]), job, kind, range, rows: 1, bytes: 1, pack: None }
     }
 
     fn any_chunk() -> impl Strategy<Value = ChunkRef> {
         (any::<bool>(), 0u64..20, 0u64..20).prop_map(|(base, a, b)| {
-            chunk(
-                if base {
-                    ChunkKind::Base
-                } else {
-                    ChunkKind::Delta
-                },
-                a.min(b),
-                a.max(b),
-            )
+            chunk(if base { ChunkKind::Base } else { ChunkKind::Delta }, a.min(b), a.max(b))
         })
     }
 

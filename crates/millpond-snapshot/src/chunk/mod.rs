@@ -33,3 +33,6 @@ pub const FORMAT_VERSION: u64 = 1;
 
 /// No chunk is larger than this many bytes; a reader refuses one that claims to be.
 pub const MAX_CHUNK_BYTES: u64 = 1 << 30;
+
+/// No chunk has more than this many rows; a reader refuses one that claims to.
+pub const MAX_CHUNK_ROWS: u64 = 1 << 32;

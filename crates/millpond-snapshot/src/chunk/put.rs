@@ -1,6 +1,7 @@
 //! Storing chunks: large ones as objects of their own, small ones together.
 
 use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{ChunkRef, EncodedChunk, PackSlice};
 use crate::Result;
@@ -15,12 +16,14 @@ const SMALL: usize = 128 * 1024;
 /// A pack is closed when it has this many bytes.
 const PACK_TARGET: usize = 8 * 1024 * 1024;
 
+/// Objects that are on their way at a time.
+const PARALLEL_PUTS: usize = 8;
+
 impl Store {
     /// Stores a chunk as an object of its own, unless it is there. When this returns it is durable.
     pub async fn put_chunk(&self, chunk: EncodedChunk) -> Result<ChunkRef> {
         let reference = chunk.reference();
-        self.put_object(chunk.hash, ObjectKind::Chunk, chunk.bytes)
-            .await?;
+        self.put_object(chunk.hash, ObjectKind::Chunk, chunk.bytes).await?;
         Ok(reference)
     }
 
@@ -30,35 +33,32 @@ impl Store {
         let mut references: Vec<ChunkRef> = chunks.iter().map(EncodedChunk::reference).collect();
         let (small, large): (Vec<usize>, Vec<usize>) =
             (0..chunks.len()).partition(|&i| chunks[i].bytes.len() < SMALL);
-        for i in large {
-            self.put_object(chunks[i].hash, ObjectKind::Chunk, chunks[i].bytes.clone())
-                .await?;
-        }
-        for members in packs(&chunks, small) {
+        let alone = large.into_iter().map(|i| vec![i]);
+        let mut objects = Vec::new();
+        for members in alone.chain(packs(&chunks, small)) {
             if let [i] = members[..] {
-                self.put_object(chunks[i].hash, ObjectKind::Chunk, chunks[i].bytes.clone())
-                    .await?;
+                objects.push((chunks[i].hash, ObjectKind::Chunk, chunks[i].bytes.clone()));
                 continue;
             }
             let mut pack = BytesMut::new();
             for &i in &members {
                 pack.extend_from_slice(&chunks[i].bytes);
             }
-            let pack = pack.freeze();
             let hash = ChunkHash::of(&pack);
-            self.put_object(hash, ObjectKind::Pack, pack).await?;
+            objects.push((hash, ObjectKind::Pack, pack.freeze()));
             let mut offset = 0;
             for &i in &members {
                 references[i].pack = Some(PackSlice { hash, offset });
                 offset += references[i].bytes;
             }
         }
+        let puts = objects.into_iter().map(|(hash, kind, bytes)| self.put_object(hash, kind, bytes));
+        stream::iter(puts).buffer_unordered(PARALLEL_PUTS).try_collect::<()>().await?;
         Ok(references)
     }
 
     async fn put_object(&self, hash: ChunkHash, kind: ObjectKind, bytes: Bytes) -> Result<()> {
-        self.put_if_absent(&layout::object(hash, kind), bytes)
-            .await?;
+        self.put_if_absent(&layout::object(hash, kind), bytes).await?;
         Ok(())
     }
 }

@@ -37,9 +37,7 @@ pub async fn read_chunk(
 impl Store {
     /// Where a chunk stands, or the pack that holds it.
     pub(crate) fn chunk_path(&self, chunk: &ChunkRef) -> Path {
-        self.file_of(chunk.hash)
-            .cloned()
-            .unwrap_or_else(|| chunk.path())
+        self.file_of(chunk.hash).cloned().unwrap_or_else(|| chunk.path())
     }
 
     /// The bytes of a chunk, checked against its hash.
@@ -95,8 +93,7 @@ impl ChunkReader {
         check_metadata(&file, &metadata, chunk, state)?;
         // Parquet's own metadata stands in the schema too; what is left is the columns.
         let schema = Arc::new(Schema::new(builder.schema().fields().clone()));
-        check_columns(&schema, state, chunk.kind)
-            .map_err(|(field, problem)| corrupt(&field, problem))?;
+        check_columns(&schema, state, chunk.kind).map_err(|(field, problem)| corrupt(&field, problem))?;
 
         let mut groups = Vec::new();
         let mut last = chunk.range.start();
@@ -111,12 +108,7 @@ impl ChunkReader {
                 groups.push(index);
             }
         }
-        let build = || {
-            builder
-                .with_row_groups(groups)
-                .with_batch_size(BATCH_ROWS)
-                .build()
-        };
+        let build = || builder.with_row_groups(groups).with_batch_size(BATCH_ROWS).build();
         let batches = guarded(&file, "Parquet pages", build)?;
         Ok(ChunkReader {
             file,
@@ -175,32 +167,19 @@ impl Iterator for ChunkReader {
 }
 
 /// Checks what the file says of itself against what the manifest says of it.
-fn check_metadata(
-    file: &str,
-    metadata: &ParquetMetaData,
-    chunk: &ChunkRef,
-    state: StateKind,
-) -> Result<()> {
+fn check_metadata(file: &str, metadata: &ParquetMetaData, chunk: &ChunkRef, state: StateKind) -> Result<()> {
     let about = metadata.file_metadata();
     let get = |key: &str| {
         let entries = about.key_value_metadata().into_iter().flatten();
         let mut found = entries.filter(|entry| entry.key.strip_prefix("millpond.") == Some(key));
-        found
-            .next()
-            .and_then(|entry| entry.value.as_deref())
-            .unwrap_or("nothing")
+        found.next().and_then(|entry| entry.value.as_deref()).unwrap_or("nothing")
     };
     let version = get("format_version");
     match version.parse() {
         Ok(FORMAT_VERSION) => {}
         Ok(found) if found > FORMAT_VERSION => {
             let (file, newest) = (file.to_owned(), FORMAT_VERSION);
-            return Err(Error::Unsupported {
-                file,
-                what: "chunk format version",
-                found,
-                newest,
-            });
+            return Err(Error::Unsupported { file, what: "chunk format version", found, newest });
         }
         _ => {
             let problem = format!("expected {FORMAT_VERSION}, found {version}");
@@ -222,11 +201,7 @@ fn check_metadata(
         }
     }
     if u64::try_from(about.num_rows()) != Ok(chunk.rows) {
-        let problem = format!(
-            "the manifest says {}, the chunk {}",
-            chunk.rows,
-            about.num_rows()
-        );
+        let problem = format!("the manifest says {}, the chunk {}", chunk.rows, about.num_rows());
         return Err(Error::corrupt(file, "number of rows", problem));
     }
     Ok(())
@@ -236,9 +211,7 @@ fn check_metadata(
 fn group_range(group: &RowGroupMetaData) -> Option<HashRange> {
     match group.columns().first()?.statistics()? {
         // Parquet keeps unsigned numbers as the signed ones of the same bits.
-        Statistics::Int64(hashes) => {
-            HashRange::new(*hashes.min_opt()? as u64, *hashes.max_opt()? as u64)
-        }
+        Statistics::Int64(hashes) => HashRange::new(*hashes.min_opt()? as u64, *hashes.max_opt()? as u64),
         _ => None,
     }
 }

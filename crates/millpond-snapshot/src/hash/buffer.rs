@@ -12,11 +12,7 @@ pub(super) struct Buffer {
 impl Buffer {
     #[inline]
     pub(super) fn new() -> Self {
-        Buffer {
-            len: 0,
-            inline: [0; INLINE],
-            spilled: Vec::new(),
-        }
+        Buffer { len: 0, inline: [0; INLINE], spilled: Vec::new() }
     }
 
     #[inline]
@@ -40,11 +36,7 @@ impl Buffer {
 
     /// Overwrites eight bytes that were pushed before.
     pub(super) fn patch(&mut self, at: usize, bytes: [u8; 8]) {
-        let target = if self.len <= INLINE {
-            &mut self.inline[..]
-        } else {
-            &mut self.spilled[..]
-        };
+        let target = if self.len <= INLINE { &mut self.inline[..] } else { &mut self.spilled[..] };
         target[at..at + 8].copy_from_slice(&bytes);
     }
 
@@ -55,10 +47,6 @@ impl Buffer {
 
     #[inline]
     pub(super) fn as_slice(&self) -> &[u8] {
-        if self.len <= INLINE {
-            &self.inline[..self.len]
-        } else {
-            &self.spilled
-        }
+        if self.len <= INLINE { &self.inline[..self.len] } else { &self.spilled }
     }
 }

@@ -173,22 +173,13 @@ impl<'a> ser::Serializer for &'a mut Canonical {
     }
 
     #[inline]
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<(), KeyError> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), KeyError> {
         self.text(variant.as_bytes());
         Ok(())
     }
 
     #[inline]
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<(), KeyError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), KeyError> {
         value.serialize(self)
     }
 
@@ -207,11 +198,7 @@ impl<'a> ser::Serializer for &'a mut Canonical {
     fn serialize_seq(self, _: Option<usize>) -> Result<Counted<'a>, KeyError> {
         let at = self.0.len();
         self.word(0);
-        Ok(Counted {
-            out: self,
-            at,
-            count: 0,
-        })
+        Ok(Counted { out: self, at, count: 0 })
     }
 
     #[inline]

@@ -17,10 +17,7 @@ pub struct HashRange {
 
 impl HashRange {
     /// Every hash.
-    pub const FULL: HashRange = HashRange {
-        start: 0,
-        end: u64::MAX,
-    };
+    pub const FULL: HashRange = HashRange { start: 0, end: u64::MAX };
 
     /// The hashes from `start` to `end`, both included; `None` if there are none.
     pub fn new(start: u64, end: u64) -> Option<Self> {
@@ -33,15 +30,9 @@ impl HashRange {
     /// # Panics
     /// If `index >= workers`.
     pub fn of_worker(index: usize, workers: usize) -> Self {
-        assert!(
-            index < workers,
-            "worker {index} of {workers} does not exist"
-        );
+        assert!(index < workers, "worker {index} of {workers} does not exist");
         let boundary = |i: usize| ((i as u128) << 64).div_ceil(workers as u128);
-        HashRange {
-            start: boundary(index) as u64,
-            end: (boundary(index + 1) - 1) as u64,
-        }
+        HashRange { start: boundary(index) as u64, end: (boundary(index + 1) - 1) as u64 }
     }
 
     /// The least hash in the range.
@@ -80,14 +71,8 @@ impl HashRange {
         let Some(cut) = self.intersection(other) else {
             return [Some(self), None].into_iter().flatten();
         };
-        let before = cut
-            .start
-            .checked_sub(1)
-            .and_then(|end| HashRange::new(self.start, end));
-        let after = cut
-            .end
-            .checked_add(1)
-            .and_then(|start| HashRange::new(start, self.end));
+        let before = cut.start.checked_sub(1).and_then(|end| HashRange::new(self.start, end));
+        let after = cut.end.checked_add(1).and_then(|start| HashRange::new(start, self.end));
         [before, after].into_iter().flatten()
     }
 }
@@ -112,9 +97,7 @@ impl fmt::Debug for HashRange {
 
 /// Why two numbers are no hash range.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "a hash range is two 16-digit lower-case hexadecimal numbers in order, and not [{0:?}, {1:?}]"
-)]
+#[error("a hash range is two 16-digit lower-case hexadecimal numbers in order, and not [{0:?}, {1:?}]")]
 pub struct InvalidRange(String, String);
 
 impl TryFrom<[String; 2]> for HashRange {
@@ -134,10 +117,7 @@ impl TryFrom<[String; 2]> for HashRange {
 
 impl From<HashRange> for [String; 2] {
     fn from(range: HashRange) -> [String; 2] {
-        [
-            format!("{:016x}", range.start),
-            format!("{:016x}", range.end),
-        ]
+        [format!("{:016x}", range.start), format!("{:016x}", range.end)]
     }
 }
 
@@ -184,10 +164,7 @@ mod tests {
     fn json_is_two_hexadecimal_numbers() {
         let json = serde_json::to_string(&HashRange::FULL).unwrap();
         assert_eq!(json, r#"["0000000000000000","ffffffffffffffff"]"#);
-        assert_eq!(
-            serde_json::from_str::<HashRange>(&json).unwrap(),
-            HashRange::FULL
-        );
+        assert_eq!(serde_json::from_str::<HashRange>(&json).unwrap(), HashRange::FULL);
         for bad in [
             r#"["1","2"]"#,
             r#"["0000000000000002","0000000000000001"]"#,

@@ -35,8 +35,7 @@ impl FromStr for ChunkHash {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let invalid =
-            || InvalidName::new("chunk hash", text, "use 64 lower-case hexadecimal digits");
+        let invalid = || InvalidName::new("chunk hash", text, "use 64 lower-case hexadecimal digits");
         if text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(invalid());
         }
@@ -67,18 +66,9 @@ mod tests {
     fn text_and_bytes_are_one_to_one() {
         let hash = ChunkHash::of(b"");
         let text = hash.to_string();
-        assert_eq!(
-            text,
-            "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
-        );
+        assert_eq!(text, "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
         assert_eq!(text.parse::<ChunkHash>().unwrap(), hash);
-        for bad in [
-            "",
-            "af",
-            &text.to_uppercase(),
-            &format!("{text}0"),
-            &text.replace('a', "/"),
-        ] {
+        for bad in ["", "af", &text.to_uppercase(), &format!("{text}0"), &text.replace('a', "/")] {
             assert!(bad.parse::<ChunkHash>().is_err(), "{bad}");
         }
     }

@@ -28,17 +28,14 @@ impl From<InvalidName> for crate::Error {
     }
 }
 
-const PATH_NAME_RULE: &str =
-    "use 1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or a digit";
+const PATH_NAME_RULE: &str = "use 1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or a digit";
 const TEXT_NAME_RULE: &str = "use 1 to 200 bytes of text without control characters";
 
 fn is_path_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     bytes.len() <= 100
         && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
 }
 
 fn is_text_name(name: &str) -> bool {
@@ -128,19 +125,7 @@ mod tests {
         for good in ["a", "flights", "A.b_c-9", &"x".repeat(100)] {
             assert!(JobName::new(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            ".",
-            "..",
-            ".a",
-            "-a",
-            "a/b",
-            "a b",
-            "a@1",
-            "a#t",
-            "é",
-            &"x".repeat(101),
-        ] {
+        for bad in ["", ".", "..", ".a", "-a", "a/b", "a b", "a@1", "a#t", "é", &"x".repeat(101)] {
             assert!(JobName::new(bad).is_err(), "{bad}");
         }
     }
@@ -156,9 +141,6 @@ mod tests {
     #[test]
     fn a_bad_name_does_not_deserialize() {
         assert!(serde_json::from_str::<JobName>("\"../x\"").is_err());
-        assert_eq!(
-            serde_json::from_str::<JobName>("\"x\"").unwrap().as_str(),
-            "x"
-        );
+        assert_eq!(serde_json::from_str::<JobName>("\"x\"").unwrap().as_str(), "x");
     }
 }

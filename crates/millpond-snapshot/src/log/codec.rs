@@ -23,15 +23,12 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>> {
             Error::InvalidInput(format!("cannot publish {}: {field}: {problem}", entry.id()))
         })?;
     }
-    let unwritable = |why: &dyn std::fmt::Display| {
-        Error::InvalidInput(format!("cannot write log entry {}: {why}", entry.id()))
-    };
+    let unwritable =
+        |why: &dyn std::fmt::Display| Error::InvalidInput(format!("cannot write log entry {}: {why}", entry.id()));
     let bytes = serde_json::to_vec_pretty(entry).map_err(|error| unwritable(&error))?;
     if bytes.len() as u64 > MAX_ENTRY_BYTES {
-        let problem = format!(
-            "it has {} bytes and may have {MAX_ENTRY_BYTES}; keep less in operator state",
-            bytes.len()
-        );
+        let problem =
+            format!("it has {} bytes and may have {MAX_ENTRY_BYTES}; keep less in operator state", bytes.len());
         return Err(unwritable(&problem));
     }
     Ok(bytes)
@@ -62,29 +59,16 @@ impl Entry {
 }
 
 fn parse(file: &str, bytes: &[u8]) -> Result<Entry> {
-    let header: Header = serde_json::from_slice(bytes)
-        .map_err(|error| Error::corrupt(file, "format_version", error))?;
-    check_version(
-        file,
-        "log format version",
-        header.format_version,
-        FORMAT_VERSION,
-    )?;
+    let header: Header =
+        serde_json::from_slice(bytes).map_err(|error| Error::corrupt(file, "format_version", error))?;
+    check_version(file, "log format version", header.format_version, FORMAT_VERSION)?;
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let entry: Entry = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| Error::corrupt(file, error.path().clone(), error.into_inner()))?;
     if let Some(record) = entry.snapshot() {
         let found = record.manifest.format_version;
-        check_version(
-            file,
-            "manifest format version",
-            found,
-            manifest::FORMAT_VERSION,
-        )?;
-        record
-            .manifest
-            .check()
-            .map_err(|(field, problem)| Error::corrupt(file, field, problem))?;
+        check_version(file, "manifest format version", found, manifest::FORMAT_VERSION)?;
+        record.manifest.check().map_err(|(field, problem)| Error::corrupt(file, field, problem))?;
     }
     Ok(entry)
 }
@@ -92,12 +76,7 @@ fn parse(file: &str, bytes: &[u8]) -> Result<Entry> {
 fn check_version(file: &str, what: &'static str, found: u64, newest: u64) -> Result<()> {
     match found {
         0 => Err(Error::corrupt(file, what, "versions begin at 1, found 0")),
-        found if found > newest => Err(Error::Unsupported {
-            file: file.to_owned(),
-            what,
-            found,
-            newest,
-        }),
+        found if found > newest => Err(Error::Unsupported { file: file.to_owned(), what, found, newest }),
         _ => Ok(()),
     }
 }

@@ -157,19 +157,14 @@ impl Entry {
 
     /// Its address.
     pub fn id(&self) -> SnapshotId {
-        SnapshotId {
-            job: self.job.clone(),
-            sequence: self.sequence,
-        }
+        SnapshotId { job: self.job.clone(), sequence: self.sequence }
     }
 
     /// Whether a run of this job in this store wrote it: all entries but copies from elsewhere, and
     /// what people did between runs.
     pub fn belongs_to_run(&self) -> bool {
         match &self.body {
-            EntryBody::Checkpoint(record) | EntryBody::Savepoint(record) => {
-                record.copied_from.is_none()
-            }
+            EntryBody::Checkpoint(record) | EntryBody::Savepoint(record) => record.copied_from.is_none(),
             EntryBody::Removed { .. } => false,
             _ => true,
         }
@@ -183,10 +178,7 @@ impl Entry {
 
     /// Whether it is the last entry of its run.
     pub fn ends_run(&self) -> bool {
-        matches!(
-            self.body,
-            EntryBody::Stop { .. } | EntryBody::Cancel { .. } | EntryBody::Finish { .. }
-        )
+        matches!(self.body, EntryBody::Stop { .. } | EntryBody::Cancel { .. } | EntryBody::Finish { .. })
     }
 }
 
@@ -252,9 +244,7 @@ impl FromStr for SnapshotId {
     fn from_str(text: &str) -> Result<Self> {
         match text.parse()? {
             SnapshotAddress::Entry(id) => Ok(id),
-            _ => Err(Error::InvalidInput(format!(
-                "{text:?} is not a snapshot's number; use JOB@42"
-            ))),
+            _ => Err(Error::InvalidInput(format!("{text:?} is not a snapshot's number; use JOB@42"))),
         }
     }
 }

@@ -34,10 +34,7 @@ pub enum AppendOutcome {
 impl JobLog {
     /// The log of a job, which may be empty.
     pub fn open(store: &Store, job: &JobName) -> Self {
-        JobLog {
-            store: store.clone(),
-            job: job.clone(),
-        }
+        JobLog { store: store.clone(), job: job.clone() }
     }
 
     /// The job.
@@ -48,10 +45,7 @@ impl JobLog {
     /// The numbers of all entries, rising. There are gaps where checkpoints were removed.
     pub async fn sequences(&self) -> Result<Vec<Sequence>> {
         let listed = self.store.list(&layout::log(&self.job)).await?;
-        let mut sequences: Vec<_> = listed
-            .iter()
-            .filter_map(|object| layout::parse_entry(&object.path))
-            .collect();
+        let mut sequences: Vec<_> = listed.iter().filter_map(|object| layout::parse_entry(&object.path)).collect();
         sequences.sort_unstable();
         Ok(sequences)
     }
@@ -73,12 +67,8 @@ impl JobLog {
     /// All entries, in order. Entries that are removed meanwhile are left out.
     pub async fn entries(&self) -> Result<Vec<Entry>> {
         let sequences = self.sequences().await?;
-        let read = stream::iter(sequences)
-            .map(|sequence| self.read(sequence))
-            .buffered(READ_AHEAD);
-        read.try_filter_map(async |entry| Ok(entry))
-            .try_collect()
-            .await
+        let read = stream::iter(sequences).map(|sequence| self.read(sequence)).buffered(READ_AHEAD);
+        read.try_filter_map(async |entry| Ok(entry)).try_collect().await
     }
 
     /// The newest snapshot; `None` if there is none.
@@ -124,10 +114,7 @@ impl JobLog {
     /// and finds out.
     pub async fn append(&self, entry: &Entry) -> Result<AppendOutcome> {
         if entry.job != self.job {
-            let message = format!(
-                "an entry of {} does not belong in the log of {}",
-                entry.job, self.job
-            );
+            let message = format!("an entry of {} does not belong in the log of {}", entry.job, self.job);
             return Err(Error::InvalidInput(message));
         }
         let bytes = Bytes::from(encode(entry)?);

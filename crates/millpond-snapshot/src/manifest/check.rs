@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Manifest, StateSnapshot};
-use crate::chunk::{MAX_CHUNK_BYTES, StateKind};
+use crate::chunk::{MAX_CHUNK_BYTES, MAX_CHUNK_ROWS, StateKind};
 
 impl Manifest {
     /// Checks what serde cannot; the error names the field and says what is wrong with it.
@@ -30,18 +30,10 @@ impl Manifest {
 fn check_state(state: &StateSnapshot) -> Result<(), String> {
     let kind = state.kind;
     // A broadcast state is a map of its own: it may say what its keys are.
-    let keyed = if kind == StateKind::Broadcast {
-        state.key_schema.is_some()
-    } else {
-        kind.is_keyed()
-    };
+    let keyed = if kind == StateKind::Broadcast { state.key_schema.is_some() } else { kind.is_keyed() };
     let has = [
         ("key_schema", state.key_schema.is_some(), keyed),
-        (
-            "map_key_schema",
-            state.map_key_schema.is_some(),
-            kind == StateKind::Map,
-        ),
+        ("map_key_schema", state.map_key_schema.is_some(), kind == StateKind::Map),
         ("rows_inline", state.rows_inline.is_some(), !kind.is_keyed()),
     ];
     for (field, found, expected) in has {
@@ -55,17 +47,14 @@ fn check_state(state: &StateSnapshot) -> Result<(), String> {
         return Err(format!("value_schema does not go with {kind} state"));
     }
     if !kind.is_keyed() && !state.chunks.is_empty() {
-        return Err(format!(
-            "{kind} state has no chunks, found {}",
-            state.chunks.len()
-        ));
+        return Err(format!("{kind} state has no chunks, found {}", state.chunks.len()));
     }
     for chunk in &state.chunks {
-        if chunk.bytes > MAX_CHUNK_BYTES {
-            return Err(format!(
-                "chunk {} has at most {MAX_CHUNK_BYTES} bytes, found {}",
-                chunk.hash, chunk.bytes
-            ));
+        let limits = [("bytes", chunk.bytes, MAX_CHUNK_BYTES), ("rows", chunk.rows, MAX_CHUNK_ROWS)];
+        for (what, found, limit) in limits {
+            if found > limit {
+                return Err(format!("chunk {} has at most {limit} {what}, found {found}", chunk.hash));
+            }
         }
     }
     Ok(())

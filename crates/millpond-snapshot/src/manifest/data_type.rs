@@ -50,36 +50,21 @@ pub(super) fn to_text(data_type: &DataType) -> (String, Vec<FieldText>) {
         DataType::Time32(unit) => (format!("Time32({unit:?})"), vec![]),
         DataType::Time64(unit) => (format!("Time64({unit:?})"), vec![]),
         DataType::Duration(unit) => (format!("Duration({unit:?})"), vec![]),
-        DataType::Decimal128(precision, scale) => {
-            (format!("Decimal128({precision}, {scale})"), vec![])
-        }
+        DataType::Decimal128(precision, scale) => (format!("Decimal128({precision}, {scale})"), vec![]),
         DataType::FixedSizeBinary(n) => (format!("FixedSizeBinary({n})"), vec![]),
         DataType::List(item) => (word("List"), child(item)),
         DataType::LargeList(item) => (word("LargeList"), child(item)),
         DataType::FixedSizeList(item, n) => (format!("FixedSizeList({n})"), child(item)),
         DataType::Map(entry, false) => (word("Map"), child(entry)),
-        DataType::Struct(fields) => (
-            word("Struct"),
-            fields
-                .iter()
-                .map(|field| FieldText::from(&**field))
-                .collect(),
-        ),
-        DataType::Union(variants, UnionMode::Dense) => (
-            word("Union"),
-            variants
-                .iter()
-                .map(|(_, field)| FieldText::from(&**field))
-                .collect(),
-        ),
+        DataType::Struct(fields) => {
+            (word("Struct"), fields.iter().map(|field| FieldText::from(&**field)).collect())
+        }
+        DataType::Union(variants, UnionMode::Dense) => {
+            (word("Union"), variants.iter().map(|(_, field)| FieldText::from(&**field)).collect())
+        }
         DataType::Dictionary(key, value) => {
-            let part = |name, data_type: &DataType| {
-                FieldText::from(&Field::new(name, data_type.clone(), false))
-            };
-            (
-                word("Dictionary"),
-                vec![part("key", key), part("value", value)],
-            )
+            let part = |name, data_type: &DataType| FieldText::from(&Field::new(name, data_type.clone(), false));
+            (word("Dictionary"), vec![part("key", key), part("value", value)])
         }
         other => match WORDS.iter().find(|(_, data_type)| data_type == other) {
             Some((text, _)) => (word(text), vec![]),
@@ -91,9 +76,7 @@ pub(super) fn to_text(data_type: &DataType) -> (String, Vec<FieldText>) {
 /// The type with this text and these children; `None` if there is none.
 pub(super) fn from_text(text: &str, mut children: Vec<Arc<Field>>) -> Option<DataType> {
     let (name, arguments) = match text.strip_suffix(')') {
-        Some(call) => call
-            .split_once('(')
-            .map(|(name, arguments)| (name, Some(arguments)))?,
+        Some(call) => call.split_once('(').map(|(name, arguments)| (name, Some(arguments)))?,
         None => (text, None),
     };
     let expected_children = match name {
@@ -131,8 +114,7 @@ pub(super) fn from_text(text: &str, mut children: Vec<Arc<Field>>) -> Option<Dat
         ("Dictionary", None) => {
             let [key, value] = <[Arc<Field>; 2]>::try_from(children).ok()?;
             let (key, value) = (key.data_type().clone(), value.data_type().clone());
-            key.is_integer()
-                .then(|| DataType::Dictionary(Box::new(key), Box::new(value)))?
+            key.is_integer().then(|| DataType::Dictionary(Box::new(key), Box::new(value)))?
         }
         (name, None) => WORDS.iter().find(|(word, _)| *word == name)?.1.clone(),
         _ => return None,
@@ -140,10 +122,7 @@ pub(super) fn from_text(text: &str, mut children: Vec<Arc<Field>>) -> Option<Dat
 }
 
 fn time_unit(text: &str) -> Option<TimeUnit> {
-    UNITS
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, unit)| *unit)
+    UNITS.iter().find(|(name, _)| *name == text).map(|(_, unit)| *unit)
 }
 
 fn time_zone(text: &str) -> Option<Option<Arc<str>>> {
@@ -168,18 +147,9 @@ mod tests {
         let item = |t| Arc::new(Field::new("item", t, true));
         let utf8 = || Arc::new(Field::new("a", DataType::Utf8, false));
         let entry = DataType::Struct(vec![utf8(), item(DataType::Int32)].into());
-        let union: UnionFields = [(0, utf8()), (1, item(DataType::Null))]
-            .into_iter()
-            .collect();
-        let mut types: Vec<DataType> = WORDS
-            .iter()
-            .map(|(_, data_type)| data_type.clone())
-            .collect();
-        types.extend(
-            UNITS
-                .iter()
-                .map(|(_, unit)| DataType::Timestamp(*unit, Some("Europe/Zurich".into()))),
-        );
+        let union: UnionFields = [(0, utf8()), (1, item(DataType::Null))].into_iter().collect();
+        let mut types: Vec<DataType> = WORDS.iter().map(|(_, data_type)| data_type.clone()).collect();
+        types.extend(UNITS.iter().map(|(_, unit)| DataType::Timestamp(*unit, Some("Europe/Zurich".into()))));
         types.extend([
             DataType::Timestamp(TimeUnit::Millisecond, None),
             DataType::Time32(TimeUnit::Second),
@@ -196,28 +166,18 @@ mod tests {
             DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::LargeUtf8)),
         ]);
         let named = types.into_iter().enumerate();
-        named
-            .map(|(i, t)| Field::new(format!("f{i}"), t, i % 2 == 0))
-            .collect()
+        named.map(|(i, t)| Field::new(format!("f{i}"), t, i % 2 == 0)).collect()
     }
 
     #[test]
     fn every_type_reads_back_as_it_was() {
         let mut fields = nested();
-        let strategy = (
-            "SERDE_ARROW:strategy".to_owned(),
-            "TupleAsStruct".to_owned(),
-        );
+        let strategy = ("SERDE_ARROW:strategy".to_owned(), "TupleAsStruct".to_owned());
         let other = ("unit".to_owned(), "km".to_owned());
         fields[0].set_metadata([strategy, other].into());
         let schema = SchemaFields::new(fields.clone()).unwrap();
         let json = serde_json::to_string(&schema).unwrap();
-        assert_eq!(
-            serde_json::from_str::<SchemaFields>(&json)
-                .unwrap()
-                .fields()[..],
-            schema.fields()[..]
-        );
+        assert_eq!(serde_json::from_str::<SchemaFields>(&json).unwrap().fields()[..], schema.fields()[..]);
     }
 
     #[test]
@@ -233,9 +193,7 @@ mod tests {
             DataType::Decimal256(70, 2),
             DataType::Timestamp(TimeUnit::Second, Some("a\"b".into())),
             DataType::Union(
-                [(7, Arc::new(Field::new("a", DataType::Utf8, true)))]
-                    .into_iter()
-                    .collect(),
+                [(7, Arc::new(Field::new("a", DataType::Utf8, true)))].into_iter().collect(),
                 UnionMode::Dense,
             ),
         ];
@@ -247,15 +205,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_type() {
-        for text in [
-            "",
-            "()",
-            "List",
-            "Utf8(1)",
-            "Timestamp(Second)",
-            "FixedSizeBinary(-1)",
-            "Time32(x)",
-        ] {
+        for text in ["", "()", "List", "Utf8(1)", "Timestamp(Second)", "FixedSizeBinary(-1)", "Time32(x)"] {
             assert_eq!(from_text(text, vec![]), None, "{text}");
         }
     }

@@ -74,12 +74,7 @@ pub struct StateSnapshot {
 impl Manifest {
     /// An empty manifest of the current format version.
     pub fn new(job: JobName, epoch: Epoch) -> Self {
-        Manifest {
-            format_version: FORMAT_VERSION,
-            job,
-            epoch,
-            operators: Vec::new(),
-        }
+        Manifest { format_version: FORMAT_VERSION, job, epoch, operators: Vec::new() }
     }
 
     /// All chunks of all states.
@@ -89,9 +84,7 @@ impl Manifest {
 
     /// All states, each with its operator.
     pub fn states(&self) -> impl Iterator<Item = (&OperatorSnapshot, &StateSnapshot)> {
-        self.operators
-            .iter()
-            .flat_map(|op| op.states.iter().map(move |state| (op, state)))
+        self.operators.iter().flat_map(|op| op.states.iter().map(move |state| (op, state)))
     }
 
     /// The operator with this uid.
@@ -101,8 +94,7 @@ impl Manifest {
 
     /// The size of all chunks together, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.chunks()
-            .fold(0, |sum, chunk| sum.saturating_add(chunk.bytes))
+        self.chunks().fold(0, |sum, chunk| sum.saturating_add(chunk.bytes))
     }
 }
 

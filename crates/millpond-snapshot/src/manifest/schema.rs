@@ -27,9 +27,7 @@ impl SchemaFields {
         for field in &fields {
             let back = Field::try_from(FieldText::from(&**field));
             if back.as_ref() != Ok(&**field) {
-                let why = back
-                    .err()
-                    .unwrap_or_else(|| "it would not read back as it is".to_owned());
+                let why = back.err().unwrap_or_else(|| "it would not read back as it is".to_owned());
                 return Err(Error::InvalidInput(format!(
                     "field {:?} has the type {}, which a manifest cannot hold ({why}); use another type",
                     field.name(),
@@ -89,22 +87,12 @@ impl TryFrom<FieldText> for Field {
     type Error = String;
 
     fn try_from(text: FieldText) -> Result<Self, String> {
-        let children = text
-            .children
-            .into_iter()
-            .map(|child| Field::try_from(child).map(Arc::new));
+        let children = text.children.into_iter().map(|child| Field::try_from(child).map(Arc::new));
         let children: Vec<Arc<Field>> = children.collect::<Result<_, String>>()?;
-        let data_type = data_type::from_text(&text.data_type, children).ok_or_else(|| {
-            format!(
-                "field {:?}: unknown data type {:?}",
-                text.name, text.data_type
-            )
-        })?;
+        let data_type = data_type::from_text(&text.data_type, children)
+            .ok_or_else(|| format!("field {:?}: unknown data type {:?}", text.name, text.data_type))?;
         let mut metadata: HashMap<_, _> = text.metadata.into_iter().collect();
-        metadata.extend(
-            text.strategy
-                .map(|strategy| (STRATEGY.to_owned(), strategy)),
-        );
+        metadata.extend(text.strategy.map(|strategy| (STRATEGY.to_owned(), strategy)));
         Ok(Field::new(text.name, data_type, text.nullable).with_metadata(metadata))
     }
 }
@@ -113,20 +101,13 @@ impl TryFrom<Vec<FieldText>> for SchemaFields {
     type Error = String;
 
     fn try_from(fields: Vec<FieldText>) -> Result<Self, String> {
-        let fields: Vec<Field> = fields
-            .into_iter()
-            .map(Field::try_from)
-            .collect::<Result<_, _>>()?;
+        let fields: Vec<Field> = fields.into_iter().map(Field::try_from).collect::<Result<_, _>>()?;
         Ok(SchemaFields(fields.into()))
     }
 }
 
 impl From<SchemaFields> for Vec<FieldText> {
     fn from(schema: SchemaFields) -> Self {
-        schema
-            .0
-            .iter()
-            .map(|field| FieldText::from(&**field))
-            .collect()
+        schema.0.iter().map(|field| FieldText::from(&**field)).collect()
     }
 }

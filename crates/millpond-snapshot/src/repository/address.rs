@@ -45,11 +45,7 @@ impl FromStr for SnapshotAddress {
             return Ok(SnapshotAddress::Latest(job));
         }
         let digits = !at.is_empty() && at.bytes().all(|b| b.is_ascii_digit());
-        let sequence = digits
-            .then(|| at.parse().ok())
-            .flatten()
-            .map(Sequence)
-            .ok_or_else(help)?;
+        let sequence = digits.then(|| at.parse().ok()).flatten().map(Sequence).ok_or_else(help)?;
         Ok(SnapshotAddress::Entry(SnapshotId { job, sequence }))
     }
 }
@@ -85,36 +81,15 @@ mod tests {
 
     #[test]
     fn addresses_read_back_as_written() {
-        for text in [
-            "flights@42",
-            "flights@latest",
-            "a.b-c#v1.0",
-            "./dir",
-            "/a/b",
-            "s3://bucket/x",
-            "a/b@42",
-        ] {
+        for text in ["flights@42", "flights@latest", "a.b-c#v1.0", "./dir", "/a/b", "s3://bucket/x", "a/b@42"] {
             assert_eq!(text.parse::<SnapshotAddress>().unwrap().to_string(), text);
         }
-        assert!(matches!(
-            "a/b@42".parse(),
-            Ok(SnapshotAddress::Directory(_))
-        ));
+        assert!(matches!("a/b@42".parse(), Ok(SnapshotAddress::Directory(_))));
     }
 
     #[test]
     fn what_names_nothing_says_how_to_name_something() {
-        for text in [
-            "",
-            "flights",
-            "flights@",
-            "flights@x",
-            "flights@-1",
-            "flights@+1",
-            "@1",
-            "a b@1",
-            "a#",
-        ] {
+        for text in ["", "flights", "flights@", "flights@x", "flights@-1", "flights@+1", "@1", "a b@1", "a#"] {
             let error = text.parse::<SnapshotAddress>().unwrap_err();
             assert!(matches!(error, Error::InvalidInput(_)), "{text}: {error}");
         }

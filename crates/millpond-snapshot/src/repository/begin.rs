@@ -6,9 +6,8 @@ use crate::Result;
 use crate::ids::JobName;
 use crate::store::Store;
 
-/// Finds the snapshot that `job` is to begin from, and sees to it that it stays: a snapshot of another
-/// job is marked as the origin of this one, and one that stands elsewhere, in an exported directory,
-/// is copied into the job's log first. Name the entry that is returned in the start entry.
+/// Finds the snapshot that `job` is to begin from, and sees to it that it stays: it is marked as the
+/// origin of this job, or, if it stands elsewhere, in an exported directory, copied into the job's log. Name the entry that is returned in the start entry.
 ///
 /// # Errors
 /// As [`resolve`] and [`copy`].
@@ -17,9 +16,6 @@ pub async fn begin_from(store: &Store, address: &str, job: &JobName) -> Result<R
     if let SnapshotAddress::Directory(_) = address.parse()? {
         let copied = copy(&found, store, Some(job), |_, _| {}).await?;
         return resolve(store, &copied.id.to_string()).await;
-    }
-    if found.entry.job == *job {
-        return Ok(found);
     }
     // Recorded first and read again afterwards: a snapshot that is still there then is kept.
     let id = found.entry.id();

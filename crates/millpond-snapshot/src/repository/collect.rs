@@ -29,10 +29,7 @@ pub struct CollectOptions {
 
 impl Default for CollectOptions {
     fn default() -> Self {
-        CollectOptions {
-            grace: Duration::from_secs(3600),
-            dry_run: false,
-        }
+        CollectOptions { grace: Duration::from_secs(3600), dry_run: false }
     }
 }
 
@@ -70,10 +67,7 @@ pub async fn collect(store: &Store, options: CollectOptions) -> Result<Collected
         .map(|chunk| chunk.path())
         .collect();
     let (horizon, held_by) = horizon(&jobs, Timestamp::now(), options.grace);
-    let mut collected = Collected {
-        named: named.len(),
-        ..Collected::default()
-    };
+    let mut collected = Collected { named: named.len(), ..Collected::default() };
     for object in listed.into_iter().chain(scratch) {
         if named.contains(&object.path) {
             continue;
@@ -88,11 +82,7 @@ pub async fn collect(store: &Store, options: CollectOptions) -> Result<Collected
         collected.deleted.push(object);
     }
     if !options.dry_run {
-        let paths = collected
-            .deleted
-            .iter()
-            .map(|object| object.path.clone())
-            .collect();
+        let paths = collected.deleted.iter().map(|object| object.path.clone()).collect();
         store.delete_all(paths).await?;
     }
     Ok(collected)
@@ -101,17 +91,10 @@ pub async fn collect(store: &Store, options: CollectOptions) -> Result<Collected
 /// The time before which an unnamed object will stay unnamed, and the job that made it earlier than the
 /// grace period alone.
 fn horizon(jobs: &[JobSummary], now: Timestamp, grace: Duration) -> (Timestamp, Option<JobName>) {
-    let published = jobs
-        .iter()
-        .filter(|job| job.is_unfinished())
-        .filter_map(|job| {
-            let times = job
-                .entries
-                .iter()
-                .filter(|entry| entry.publishes())
-                .map(|entry| entry.time);
-            Some((times.max()?, &job.job))
-        });
+    let published = jobs.iter().filter(|job| job.is_unfinished()).filter_map(|job| {
+        let times = job.entries.iter().filter(|entry| entry.publishes()).map(|entry| entry.time);
+        Some((times.max()?, &job.job))
+    });
     let (time, job) = match published.min() {
         Some((time, job)) if time < now => (time, Some(job.clone())),
         _ => (now, None),
@@ -134,35 +117,15 @@ mod tests {
             entry.time = time.parse().unwrap();
             entry
         };
-        let start = EntryBody::Start {
-            parallelism: 1,
-            restored_from: None,
-            options: Default::default(),
-        };
-        let mut summary = JobSummary {
-            job: job.clone(),
-            entries: vec![entry(1, "2026-11-23T05:00:00Z", start)],
-        };
+        let start = EntryBody::Start { parallelism: 1, restored_from: None, options: Default::default() };
+        let mut summary = JobSummary { job: job.clone(), entries: vec![entry(1, "2026-11-23T05:00:00Z", start)] };
         let grace = Duration::from_secs(3600);
         let time = |text: &str| text.parse::<Timestamp>().unwrap();
 
-        assert_eq!(
-            horizon(&[], now, grace),
-            (time("2026-11-23T11:00:00Z"), None)
-        );
+        assert_eq!(horizon(&[], now, grace), (time("2026-11-23T11:00:00Z"), None));
         let unfinished = horizon(std::slice::from_ref(&summary), now, grace);
-        assert_eq!(
-            unfinished,
-            (time("2026-11-23T04:00:00Z"), Some(job.clone()))
-        );
-        summary.entries.push(entry(
-            2,
-            "2026-11-23T06:00:00Z",
-            EntryBody::Cancel { retained: false },
-        ));
-        assert_eq!(
-            horizon(&[summary], now, grace),
-            (time("2026-11-23T11:00:00Z"), None)
-        );
+        assert_eq!(unfinished, (time("2026-11-23T04:00:00Z"), Some(job.clone())));
+        summary.entries.push(entry(2, "2026-11-23T06:00:00Z", EntryBody::Cancel { retained: false }));
+        assert_eq!(horizon(&[summary], now, grace), (time("2026-11-23T11:00:00Z"), None));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use object_store::path::Path;
 
 use super::Resolved;
-use super::jobs::jobs;
+use super::jobs::{JobSummary, jobs};
 use super::marks::record_fork;
 use crate::chunk::{ChunkRef, MAX_CHUNK_BYTES};
 use crate::ids::{ChunkHash, JobName, Sequence};
@@ -42,22 +42,20 @@ pub async fn copy(
     let record = from.record()?;
     let job = job.unwrap_or(&from.entry.job).clone();
     let there = jobs(to).await?;
-    if there
-        .iter()
-        .any(|other| other.job == job && other.is_unfinished())
-    {
+    let rival = there.iter().find(|other| other.job == job);
+    if rival.is_some_and(JobSummary::is_unfinished) {
         return Err(Error::Conflict(format!(
             "job {job} in {} has a run that has not ended, and a copy in its log would end it; stop it, or copy under another job's name",
             to.address()
         )));
     }
+    // Not after whatever the log holds by the time of publishing: that may be a run.
+    let head = rival.and_then(|job| job.entries.last());
+    let sequence = head.map_or(Sequence::FIRST, |head| head.sequence.next());
 
     let (store, mut files) = (&from.store, BTreeSet::new());
-    let chunks: Vec<&ChunkRef> = record
-        .manifest
-        .chunks()
-        .filter(|chunk| files.insert(store.chunk_path(chunk)))
-        .collect();
+    let chunks: Vec<&ChunkRef> =
+        record.manifest.chunks().filter(|chunk| files.insert(store.chunk_path(chunk))).collect();
     // What snapshots there name will stay; what else is there may be about to be collected.
     let named: BTreeSet<Path> = there
         .iter()
@@ -65,15 +63,8 @@ pub async fn copy(
         .filter_map(Entry::snapshot)
         .flat_map(|record| record.manifest.chunks().map(ChunkRef::path))
         .collect();
-    let mut copied = Copied {
-        id: SnapshotId {
-            job: job.clone(),
-            sequence: Sequence::FIRST,
-        },
-        objects: 0,
-        bytes: 0,
-        present: 0,
-    };
+    let id = SnapshotId { job, sequence };
+    let mut copied = Copied { id, objects: 0, bytes: 0, present: 0 };
     let total = chunks.iter().map(|chunk| chunk.bytes).sum();
     let mut done = 0;
     for chunk in &chunks {
@@ -88,7 +79,13 @@ pub async fn copy(
         progress(done, total);
     }
     let writers: BTreeSet<&JobName> = chunks.iter().map(|chunk| &chunk.job).collect();
-    copied.id = publish(from, to, &job, writers).await?;
+    publish(from, to, &copied.id, writers).await?;
+    // What was there may have been removed and collected before this entry named it again.
+    for chunk in &chunks {
+        if to.info(&chunk.path()).await?.is_none() {
+            copy_object(store, to, chunk).await?;
+        }
+    }
     Ok(copied)
 }
 
@@ -97,11 +94,7 @@ async fn copy_object(from: &Store, to: &Store, chunk: &ChunkRef) -> Result<u64> 
     let path = from.chunk_path(chunk);
     let (hash, _) = chunk.object();
     let Some(bytes) = from.get(&path, MAX_CHUNK_BYTES).await? else {
-        return Err(Error::corrupt(
-            &path,
-            "object",
-            "the manifest names it and it is not there",
-        ));
+        return Err(Error::corrupt(&path, "object", "the manifest names it and it is not there"));
     };
     let found = ChunkHash::of(&bytes);
     if found != hash {
@@ -122,44 +115,27 @@ async fn is_young(store: &Store, path: &Path) -> Result<bool> {
     Ok(age.is_some_and(|age| age.as_mins().abs() < 20))
 }
 
-async fn publish(
-    from: &Resolved,
-    to: &Store,
-    job: &JobName,
-    writers: BTreeSet<&JobName>,
-) -> Result<SnapshotId> {
+async fn publish(from: &Resolved, to: &Store, id: &SnapshotId, writers: BTreeSet<&JobName>) -> Result<()> {
+    for writer in writers.into_iter().filter(|writer| **writer != id.job) {
+        // Should that job run there too, it must not take these chunks for its own alone. No entry
+        // of its log is meant, so the number is one that no entry has.
+        let none = SnapshotId { job: writer.clone(), sequence: Sequence(0) };
+        record_fork(to, &none, &id.job).await?;
+    }
     let mut record = from.record()?.clone();
-    record.copied_from = Some(CopiedFrom {
-        store: from.store.address().to_owned(),
-        id: from.entry.id(),
-    });
+    let origin = CopiedFrom { store: from.store.address().to_owned(), id: from.entry.id() };
+    record.copied_from = Some(origin);
     record.parent = None;
-    let log = JobLog::open(to, job);
-    loop {
-        let sequence = log.head().await?.map_or(Sequence::FIRST, Sequence::next);
-        let id = SnapshotId {
-            job: job.clone(),
-            sequence,
-        };
-        for writer in writers.iter().filter(|writer| **writer != job) {
-            // Should that job run there too, it must not take these chunks for its own alone. No entry
-            // of its log is meant, so the number is one that no entry has.
-            let none = SnapshotId {
-                job: (*writer).clone(),
-                sequence: Sequence(0),
-            };
-            record_fork(to, &none, job).await?;
-        }
-        let mut entry = Entry::new(
-            job.clone(),
-            sequence,
-            sequence,
-            EntryBody::Savepoint(record.clone()),
-        )?;
-        entry.time = from.entry.time;
-        entry.engine_version = from.entry.engine_version.clone();
-        if log.append(&entry).await? == AppendOutcome::Appended {
-            return Ok(id);
-        }
+    let body = EntryBody::Savepoint(record);
+    let mut entry = Entry::new(id.job.clone(), id.sequence, id.sequence, body)?;
+    entry.time = from.entry.time;
+    entry.engine_version = from.entry.engine_version.clone();
+    match JobLog::open(to, &id.job).append(&entry).await? {
+        AppendOutcome::Appended => Ok(()),
+        AppendOutcome::Taken => Err(Error::Conflict(format!(
+            "something was added to the log of {} in {} meanwhile; copy again, what is there stays",
+            id.job,
+            to.address()
+        ))),
     }
 }

@@ -66,16 +66,8 @@ pub async fn diff(
 ) -> Result<SnapshotDiff> {
     let (old, new) = (states(before)?, states(after)?);
     let mut diff = SnapshotDiff {
-        removed: old
-            .keys()
-            .filter(|id| !new.contains_key(id))
-            .cloned()
-            .collect(),
-        added: new
-            .keys()
-            .filter(|id| !old.contains_key(id))
-            .cloned()
-            .collect(),
+        removed: old.keys().filter(|id| !new.contains_key(id)).cloned().collect(),
+        added: new.keys().filter(|id| !old.contains_key(id)).cloned().collect(),
         common: BTreeMap::new(),
     };
     for (id, then) in old {
@@ -90,13 +82,9 @@ pub async fn diff(
 
 fn states(snapshot: &Resolved) -> Result<BTreeMap<StateId, &StateSnapshot>> {
     let states = snapshot.record()?.manifest.states();
-    let id = |operator: &OperatorUid, state: &StateName| StateId {
-        operator: operator.clone(),
-        state: state.clone(),
-    };
-    Ok(states
-        .map(|(operator, state)| (id(&operator.uid, &state.name), state))
-        .collect())
+    let id =
+        |operator: &OperatorUid, state: &StateName| StateId { operator: operator.clone(), state: state.clone() };
+    Ok(states.map(|(operator, state)| (id(&operator.uid, &state.name), state)).collect())
 }
 
 async fn diff_state(
@@ -104,73 +92,31 @@ async fn diff_state(
     on_change: impl FnMut(RowChange),
 ) -> Result<StateDiff> {
     if old.kind != new.kind {
-        return Ok(StateDiff::Incomparable(format!(
-            "it was {} state and is {} state",
-            old.kind, new.kind
-        )));
+        return Ok(StateDiff::Incomparable(format!("it was {} state and is {} state", old.kind, new.kind)));
     }
     if let (Some(old), Some(new)) = (&old.rows_inline, &new.rows_inline) {
-        let removed: Vec<_> = old
-            .iter()
-            .filter(|row| !new.contains(row))
-            .cloned()
-            .collect();
-        let added: Vec<_> = new
-            .iter()
-            .filter(|row| !old.contains(row))
-            .cloned()
-            .collect();
+        let removed: Vec<_> = old.iter().filter(|row| !new.contains(row)).cloned().collect();
+        let added: Vec<_> = new.iter().filter(|row| !old.contains(row)).cloned().collect();
         let same = removed.is_empty() && added.is_empty();
-        return Ok(if same {
-            StateDiff::Same
-        } else {
-            StateDiff::Operator { removed, added }
-        });
+        return Ok(if same { StateDiff::Same } else { StateDiff::Operator { removed, added } });
     }
-    if old
-        .chunks
-        .iter()
-        .map(|c| c.hash)
-        .eq(new.chunks.iter().map(|c| c.hash))
-    {
+    if old.chunks.iter().map(|c| c.hash).eq(new.chunks.iter().map(|c| c.hash)) {
         return Ok(StateDiff::Same);
     }
     if !same_keys(old, new) {
-        return Ok(StateDiff::Incomparable(
-            "its key is of another type".to_owned(),
-        ));
+        return Ok(StateDiff::Incomparable("its key is of another type".to_owned()));
     }
     let reader = |store: &Store, state: &StateSnapshot| {
-        StateReader::new(
-            store,
-            state.kind,
-            &state.chunks,
-            HashRange::FULL,
-            Tombstones::Drop,
-        )
+        StateReader::new(store, state.kind, &state.chunks, HashRange::FULL, Tombstones::Drop)
     };
-    let counts = diff_states(
-        old.kind,
-        reader(old_store, old),
-        reader(new_store, new),
-        on_change,
-    )
-    .await?;
-    let same = DiffCounts {
-        same: counts.same,
-        ..DiffCounts::default()
-    } == counts;
-    Ok(if same {
-        StateDiff::Same
-    } else {
-        StateDiff::Rows(counts)
-    })
+    let counts = diff_states(old.kind, reader(old_store, old), reader(new_store, new), on_change).await?;
+    let same = DiffCounts { same: counts.same, ..DiffCounts::default() } == counts;
+    Ok(if same { StateDiff::Same } else { StateDiff::Rows(counts) })
 }
 
 fn same_keys(old: &StateSnapshot, new: &StateSnapshot) -> bool {
     let types = |state: &StateSnapshot| {
-        [&state.key_schema, &state.map_key_schema]
-            .map(|s| s.as_ref().and_then(|s| s.data_type().cloned()))
+        [&state.key_schema, &state.map_key_schema].map(|s| s.as_ref().and_then(|s| s.data_type().cloned()))
     };
     types(old) == types(new)
 }

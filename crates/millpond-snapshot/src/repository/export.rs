@@ -41,11 +41,7 @@ const VERSION: u64 = 1;
 
 /// Writes a snapshot to a directory, or to a place in a bucket, that holds no other. What makes the
 /// directory a snapshot is written last: it is complete, or it is none.
-pub async fn export(
-    from: &Resolved,
-    to: &str,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Exported> {
+pub async fn export(from: &Resolved, to: &str, mut progress: impl FnMut(u64, u64)) -> Result<Exported> {
     let mut entry = from.entry.clone();
     let record = from.record()?;
     let to = Store::connect(to, OpenMode::CreateIfMissing)?;
@@ -60,11 +56,7 @@ pub async fn export(
     let total = record.manifest.bytes();
     for (number, operator) in record.manifest.operators.iter().enumerate() {
         for state in &operator.states {
-            let folder = format!(
-                "{number:02}-{}/{}",
-                plain(operator.uid.as_str()),
-                plain(state.name.as_str())
-            );
+            let folder = format!("{number:02}-{}/{}", plain(operator.uid.as_str()), plain(state.name.as_str()));
             for (place, chunk) in state.chunks.iter().enumerate() {
                 let short = &chunk.hash.to_string()[..8];
                 let file = format!("{folder}/{place:03}-{}-{short}.parquet", chunk.kind);
@@ -81,31 +73,16 @@ pub async fn export(
         }
     }
     if let EntryBody::Checkpoint(record) | EntryBody::Savepoint(record) = &mut entry.body {
-        let states = record
-            .manifest
-            .operators
-            .iter_mut()
-            .flat_map(|operator| &mut operator.states);
-        states
-            .flat_map(|state| &mut state.chunks)
-            .for_each(|chunk| chunk.pack = None);
+        let states = record.manifest.operators.iter_mut().flat_map(|operator| &mut operator.states);
+        states.flat_map(|state| &mut state.chunks).for_each(|chunk| chunk.pack = None);
     }
-    to.replace(&snapshot_path(), json(&snapshot_path(), &entry)?)
-        .await?;
-    let marker = Marker {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        files,
-    };
-    match to
-        .put_if_absent(&layout::marker(), json(&layout::marker(), &marker)?)
-        .await?
-    {
+    to.replace(&snapshot_path(), json(&snapshot_path(), &entry)?).await?;
+    let marker = Marker { format: FORMAT.to_owned(), version: VERSION, files };
+    match to.put_if_absent(&layout::marker(), json(&layout::marker(), &marker)?).await? {
         PutOutcome::Created => Ok(exported),
-        PutOutcome::Exists => Err(Error::Conflict(format!(
-            "{} was written to by somebody else meanwhile",
-            to.address()
-        ))),
+        PutOutcome::Exists => {
+            Err(Error::Conflict(format!("{} was written to by somebody else meanwhile", to.address())))
+        }
     }
 }
 
@@ -118,8 +95,7 @@ pub(super) async fn open(address: &str) -> Result<Resolved> {
             "{address} holds no exported snapshot: it has no millpond.json; check the path"
         )));
     };
-    let corrupt =
-        |field: &str, problem: String| Error::corrupt(format!("{address}/{path}"), field, problem);
+    let corrupt = |field: &str, problem: String| Error::corrupt(format!("{address}/{path}"), field, problem);
     let value: serde_json::Value =
         serde_json::from_slice(&bytes).map_err(|error| corrupt("json", error.to_string()))?;
     if value.get("format").and_then(|format| format.as_str()) == Some("millpond-store") {
@@ -130,28 +106,16 @@ pub(super) async fn open(address: &str) -> Result<Resolved> {
     match value.get("version").and_then(|version| version.as_u64()) {
         Some(found) if found > VERSION => {
             let file = format!("{address}/{path}");
-            return Err(Error::Unsupported {
-                file,
-                what: "export version",
-                found,
-                newest: VERSION,
-            });
+            return Err(Error::Unsupported { file, what: "export version", found, newest: VERSION });
         }
         Some(VERSION) => {}
         _ => {
-            return Err(corrupt(
-                "version",
-                format!("expected {VERSION}, found {:?}", value.get("version")),
-            ));
+            return Err(corrupt("version", format!("expected {VERSION}, found {:?}", value.get("version"))));
         }
     }
-    let marker: Marker =
-        serde_json::from_value(value).map_err(|error| corrupt("json", error.to_string()))?;
+    let marker: Marker = serde_json::from_value(value).map_err(|error| corrupt("json", error.to_string()))?;
     if marker.format != FORMAT {
-        return Err(corrupt(
-            "format",
-            format!("expected {FORMAT:?}, found {:?}", marker.format),
-        ));
+        return Err(corrupt("format", format!("expected {FORMAT:?}, found {:?}", marker.format)));
     }
     let mut files = BTreeMap::new();
     for (hash, file) in marker.files {
@@ -161,21 +125,14 @@ pub(super) async fn open(address: &str) -> Result<Resolved> {
 
     let path = snapshot_path();
     let Some(bytes) = store.get(&path, MAX_ENTRY_BYTES).await? else {
-        return Err(Error::corrupt(
-            format!("{address}/{path}"),
-            "object",
-            "it is not there",
-        ));
+        return Err(Error::corrupt(format!("{address}/{path}"), "object", "it is not there"));
     };
     let entry: Entry = Entry::parse(&format!("{address}/{path}"), &bytes)?;
     if entry.snapshot().is_none() {
         let problem = format!("expected a snapshot, found a {}", entry.body.kind());
         return Err(Error::corrupt(format!("{address}/{path}"), "body", problem));
     }
-    Ok(Resolved {
-        store: store.with_files(Arc::new(files)),
-        entry,
-    })
+    Ok(Resolved { store: store.with_files(Arc::new(files)), entry })
 }
 
 fn snapshot_path() -> Path {
@@ -183,19 +140,14 @@ fn snapshot_path() -> Path {
 }
 
 fn json(path: &Path, value: &impl Serialize) -> Result<Bytes> {
-    let bytes =
-        serde_json::to_vec_pretty(value).map_err(|error| Error::corrupt(path, "json", error))?;
+    let bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::corrupt(path, "json", error))?;
     Ok(bytes.into())
 }
 
 /// A name with nothing in it that a file system or a shell minds.
 fn plain(name: &str) -> String {
     let safe = |c: char| {
-        if c.is_ascii_alphanumeric() || "_-".contains(c) {
-            c
-        } else {
-            '_'
-        }
+        if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '_' }
     };
     name.chars().take(60).map(safe).collect()
 }

@@ -27,25 +27,13 @@ impl JobSummary {
 
     /// Whether the last run was not ended on purpose: it runs, or it died.
     pub fn is_unfinished(&self) -> bool {
-        let run = self
-            .entries
-            .iter()
-            .filter(|entry| entry.belongs_to_run())
-            .map(|entry| entry.run)
-            .max();
-        run.is_some_and(|run| {
-            !self
-                .entries
-                .iter()
-                .any(|entry| entry.run == run && entry.ends_run())
-        })
+        let run = self.entries.iter().filter(|entry| entry.belongs_to_run()).map(|entry| entry.run).max();
+        run.is_some_and(|run| !self.entries.iter().any(|entry| entry.run == run && entry.ends_run()))
     }
 
     /// The snapshots, in order.
     pub fn snapshots(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.snapshot().is_some())
+        self.entries.iter().filter(|entry| entry.snapshot().is_some())
     }
 }
 
@@ -75,10 +63,7 @@ async fn read_whole(log: &JobLog) -> Result<Vec<Entry>> {
         let before = log.sequences().await?;
         let entries = log.entries().await?;
         let read: Vec<_> = entries.iter().map(|entry| entry.sequence).collect();
-        if before
-            .iter()
-            .all(|sequence| read.binary_search(sequence).is_ok())
-        {
+        if before.iter().all(|sequence| read.binary_search(sequence).is_ok()) {
             return Ok(entries);
         }
     }

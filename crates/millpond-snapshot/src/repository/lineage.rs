@@ -39,38 +39,20 @@ pub fn lineage(jobs: &[JobSummary]) -> Vec<Edge> {
 fn origin(job: &JobSummary, entry: &Entry) -> Option<Edge> {
     let to = entry.id();
     match &entry.body {
-        EntryBody::Start {
-            restored_from: Some(from),
-            ..
-        } => {
-            let first = job
-                .snapshots()
-                .find(|snapshot| snapshot.belongs_to_run() && snapshot.run == entry.run)?;
+        EntryBody::Start { restored_from: Some(from), .. } => {
+            let first = job.snapshots().find(|snapshot| snapshot.belongs_to_run() && snapshot.run == entry.run)?;
             let same_job = matches!(from, SnapshotAddress::Entry(id) if id.job == job.job);
             // The snapshot itself names a parent of the same job.
-            let fork = Edge {
-                from: from.to_string(),
-                to: first.id(),
-                descent: Descent::Fork,
-            };
+            let fork = Edge { from: from.to_string(), to: first.id(), descent: Descent::Fork };
             (!same_job).then_some(fork)
         }
         EntryBody::Checkpoint(record) | EntryBody::Savepoint(record) => match &record.copied_from {
-            Some(origin) => Some(Edge {
-                from: format!("{} in {}", origin.id, origin.store),
-                to,
-                descent: Descent::Copy,
-            }),
+            Some(origin) => {
+                Some(Edge { from: format!("{} in {}", origin.id, origin.store), to, descent: Descent::Copy })
+            }
             None => {
-                let parent = record
-                    .parent
-                    .as_ref()
-                    .filter(|parent| parent.job == to.job)?;
-                Some(Edge {
-                    from: parent.to_string(),
-                    to,
-                    descent: Descent::Parent,
-                })
+                let parent = record.parent.as_ref().filter(|parent| parent.job == to.job)?;
+                Some(Edge { from: parent.to_string(), to, descent: Descent::Parent })
             }
         },
         _ => None,

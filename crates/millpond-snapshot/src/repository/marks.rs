@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
@@ -38,13 +39,7 @@ const LIMIT: u64 = 64 * 1024;
 impl Mark {
     /// A mark made now.
     pub fn new(sequence: Sequence, by: Option<String>, reason: Option<String>) -> Self {
-        Mark {
-            format_version: FORMAT_VERSION,
-            sequence,
-            time: Timestamp::now(),
-            by,
-            reason,
-        }
+        Mark { format_version: FORMAT_VERSION, sequence, time: Timestamp::now(), by, reason }
     }
 }
 
@@ -52,30 +47,24 @@ pub(super) async fn read(store: &Store, path: &Path) -> Result<Option<Mark>> {
     let Some(bytes) = store.get(path, LIMIT).await? else {
         return Ok(None);
     };
-    let mark: Mark =
-        serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(path, "json", error))?;
+    let mark: Mark = serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(path, "json", error))?;
     if mark.format_version > FORMAT_VERSION {
         let (file, found, newest) = (path.to_string(), mark.format_version, FORMAT_VERSION);
-        return Err(Error::Unsupported {
-            file,
-            what: "format version",
-            found,
-            newest,
-        });
+        return Err(Error::Unsupported { file, what: "format version", found, newest });
     }
     Ok(Some(mark))
 }
 
-async fn write(store: &Store, path: &Path, mark: &Mark) -> Result<PutOutcome> {
-    let bytes =
-        serde_json::to_vec_pretty(mark).map_err(|error| Error::corrupt(path, "json", error))?;
+fn bytes(path: &Path, mark: &Mark) -> Result<Bytes> {
+    let bytes = serde_json::to_vec_pretty(mark).map_err(|error| Error::corrupt(path, "json", error))?;
     if bytes.len() as u64 > LIMIT {
-        return Err(Error::InvalidInput(format!(
-            "a reason of {} bytes is too long",
-            bytes.len()
-        )));
+        return Err(Error::InvalidInput(format!("a reason of {} bytes is too long", bytes.len())));
     }
-    store.put_if_absent(path, bytes.into()).await
+    Ok(bytes.into())
+}
+
+async fn write(store: &Store, path: &Path, mark: &Mark) -> Result<PutOutcome> {
+    store.put_if_absent(path, bytes(path, mark)?).await
 }
 
 /// Gives a snapshot a name. Naming the same snapshot so again changes nothing.
@@ -101,10 +90,7 @@ pub async fn tag(
             "{}#{name} names snapshot {}; remove that tag first, or use another name",
             id.job, mark.sequence
         ))),
-        None => Err(Error::Conflict(format!(
-            "{}#{name} was removed meanwhile; try again",
-            id.job
-        ))),
+        None => Err(Error::Conflict(format!("{}#{name} was removed meanwhile; try again", id.job))),
     }
 }
 
@@ -131,19 +117,9 @@ pub async fn tags(store: &Store, job: &JobName) -> Result<BTreeMap<Tag, Mark>> {
 }
 
 /// Sees to it that nothing removes a snapshot until [`unpin`].
-pub async fn pin(
-    store: &Store,
-    id: &SnapshotId,
-    by: Option<String>,
-    reason: Option<String>,
-) -> Result<()> {
+pub async fn pin(store: &Store, id: &SnapshotId, by: Option<String>, reason: Option<String>) -> Result<()> {
     read_entry(store, id).await?;
-    write(
-        store,
-        &layout::pin(&id.job, id.sequence),
-        &Mark::new(id.sequence, by, reason),
-    )
-    .await?;
+    write(store, &layout::pin(&id.job, id.sequence), &Mark::new(id.sequence, by, reason)).await?;
     Ok(())
 }
 
@@ -156,11 +132,35 @@ pub async fn unpin(store: &Store, id: &SnapshotId) -> Result<()> {
     store.delete(&path).await
 }
 
-/// Records that job `other` begins from a snapshot, or shares chunks with it.
+/// Records that job `other` begins from a snapshot, now, or shares chunks with it. Recorded again, the
+/// record is as young as the last time.
 pub(super) async fn record_fork(store: &Store, id: &SnapshotId, other: &JobName) -> Result<()> {
     let path = layout::fork(&id.job, id.sequence, other);
-    write(store, &path, &Mark::new(id.sequence, None, None)).await?;
-    Ok(())
+    store.replace(&path, bytes(&path, &Mark::new(id.sequence, None, None))?).await
+}
+
+/// The jobs that recorded within the last hour that they begin from a snapshot, and when. Before that
+/// is over, a start entry says so, or the beginning failed.
+pub(super) async fn beginning(store: &Store, id: &SnapshotId) -> Result<BTreeMap<JobName, Timestamp>> {
+    let hour_ago = Timestamp::now().saturating_sub(SignedDuration::from_hours(1));
+    let hour_ago = hour_ago.unwrap_or(Timestamp::MIN);
+    let mut jobs = BTreeMap::new();
+    for object in store.list(&layout::forks(&id.job)).await? {
+        if let Some((sequence, other)) = layout::parse_fork(&object.path)
+            && sequence == id.sequence
+            && object.modified >= hour_ago
+        {
+            jobs.insert(other, object.modified);
+        }
+    }
+    Ok(jobs)
+}
+
+/// Whether another job began from a snapshot of this one, and may name its chunks.
+pub(super) async fn is_forked(store: &Store, job: &JobName) -> Result<bool> {
+    let forks = store.list(&layout::forks(job)).await?;
+    let others = forks.iter().filter_map(|object| layout::parse_fork(&object.path));
+    Ok(others.into_iter().any(|(_, other)| other != *job))
 }
 
 /// Why retention leaves a snapshot alone.
@@ -186,34 +186,25 @@ impl fmt::Display for Protection {
 }
 
 /// The snapshots of a job that retention leaves alone, and why.
-pub async fn protected(
-    store: &Store,
-    job: &JobName,
-) -> Result<BTreeMap<Sequence, Vec<Protection>>> {
+pub async fn protected(store: &Store, job: &JobName) -> Result<BTreeMap<Sequence, Vec<Protection>>> {
     let mut why: BTreeMap<Sequence, Vec<Protection>> = BTreeMap::new();
     for (name, mark) in tags(store, job).await? {
-        why.entry(mark.sequence)
-            .or_default()
-            .push(Protection::Tagged(name));
+        why.entry(mark.sequence).or_default().push(Protection::Tagged(name));
     }
     for object in store.list(&layout::pins(job)).await? {
         let Some(sequence) = layout::parse_entry(&object.path) else {
             continue;
         };
-        let reason = read(store, &object.path)
-            .await?
-            .and_then(|mark| mark.reason);
-        why.entry(sequence)
-            .or_default()
-            .push(Protection::Pinned(reason));
+        let reason = read(store, &object.path).await?.and_then(|mark| mark.reason);
+        why.entry(sequence).or_default().push(Protection::Pinned(reason));
     }
     for object in store.list(&layout::forks(job)).await? {
-        let Some((sequence, other)) = layout::parse_fork(&object.path) else {
-            continue;
-        };
-        why.entry(sequence)
-            .or_default()
-            .push(Protection::Origin(other));
+        // A job that went back to a snapshot of its own needs it until it has a newer one, and no longer.
+        if let Some((sequence, other)) = layout::parse_fork(&object.path)
+            && other != *job
+        {
+            why.entry(sequence).or_default().push(Protection::Origin(other));
+        }
     }
     Ok(why)
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::marks::is_forked;
 use crate::Result;
 use crate::ids::{ChunkHash, JobName};
 use crate::log::Entry;
@@ -24,35 +25,17 @@ pub struct Released {
 /// snapshots of the job, do not name.
 ///
 /// The entries go first. If this is interrupted, objects stay behind that garbage collection finds.
-pub async fn release(
-    store: &Store,
-    job: &JobName,
-    removed: &[Entry],
-    remaining: &[Entry],
-) -> Result<Released> {
-    let mut released = Released {
-        entries: removed.len(),
-        objects: 0,
-    };
-    store
-        .delete_all(
-            removed
-                .iter()
-                .map(|entry| layout::entry(job, entry.sequence))
-                .collect(),
-        )
-        .await?;
+pub async fn release(store: &Store, job: &JobName, removed: &[Entry], remaining: &[Entry]) -> Result<Released> {
+    let mut released = Released { entries: removed.len(), objects: 0 };
+    store.delete_all(removed.iter().map(|entry| layout::entry(job, entry.sequence)).collect()).await?;
     // In this order: whoever begins from one of these snapshots records the fork before reading it,
     // so either the fork is seen here or the snapshot was already gone there.
-    if !store.list(&layout::forks(job)).await?.is_empty() {
+    if is_forked(store, job).await? {
         return Ok(released);
     }
     let named = objects(remaining, None);
     let unnamed = objects(removed, Some(job));
-    let unnamed: Vec<_> = unnamed
-        .difference(&named)
-        .map(|(hash, kind)| layout::object(*hash, *kind))
-        .collect();
+    let unnamed: Vec<_> = unnamed.difference(&named).map(|(hash, kind)| layout::object(*hash, *kind)).collect();
     released.objects = unnamed.len();
     store.delete_all(unnamed).await?;
     Ok(released)

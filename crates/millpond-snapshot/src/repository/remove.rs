@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::SnapshotAddress;
 use super::jobs::jobs;
-use super::marks::{Protection, protected};
+use super::marks::{Protection, beginning, protected};
 use super::resolve::read_entry;
 use crate::log::{AppendOutcome, Entry, EntryBody, JobLog, SnapshotId};
 use crate::store::{Store, layout};
@@ -26,7 +26,7 @@ pub struct Removal {
 ///
 /// # Errors
 /// [`Error::Conflict`] if the snapshot is tagged or pinned, if a job began from it and has none of its own
-/// yet, or if a run goes on from it.
+/// yet, or may be about to, or if a run goes on from it.
 pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Removal> {
     let entry = read_entry(store, id).await?;
     let jobs = jobs(store).await?;
@@ -39,6 +39,16 @@ pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Rem
         }
     }
     let address = SnapshotAddress::Entry(id.clone());
+    for other in beginning(store, id).await?.into_keys() {
+        let begun = jobs.iter().filter(|job| job.job == other).flat_map(|job| &job.entries);
+        let begun = begun.filter(|entry| match &entry.body {
+            EntryBody::Start { restored_from, .. } => restored_from.as_ref() == Some(&address),
+            _ => false,
+        });
+        if begun.count() == 0 {
+            why.push(format!("job {other} is beginning from it"));
+        }
+    }
     let mut is_head = false;
     for job in &jobs {
         if job.in_use().as_ref() == Some(&address) {
@@ -52,49 +62,41 @@ pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Rem
         }
     }
     if !why.is_empty() {
-        return Err(Error::Conflict(format!(
-            "{id} is not removed: {}",
-            why.join(", and ")
-        )));
+        return Err(Error::Conflict(format!("{id} is not removed: {}", why.join(", and "))));
     }
 
-    let others = jobs
-        .iter()
-        .flat_map(|job| job.snapshots())
-        .filter(|other| other.id() != *id);
-    let named: BTreeSet<_> = others
-        .filter_map(Entry::snapshot)
-        .flat_map(|r| r.manifest.chunks())
-        .map(|c| c.object())
-        .collect();
-    let own = entry
-        .snapshot()
-        .into_iter()
-        .flat_map(|record| record.manifest.chunks());
-    let own: Vec<_> = own
-        .filter(|chunk| !named.contains(&chunk.object()))
-        .collect();
+    let others = jobs.iter().flat_map(|job| job.snapshots()).filter(|other| other.id() != *id);
+    let named: BTreeSet<_> =
+        others.filter_map(Entry::snapshot).flat_map(|r| r.manifest.chunks()).map(|c| c.object()).collect();
+    let own = entry.snapshot().into_iter().flat_map(|record| record.manifest.chunks());
+    let own: Vec<_> = own.filter(|chunk| !named.contains(&chunk.object())).collect();
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
     let bytes = own.iter().map(|chunk| chunk.bytes).sum();
     if !dry_run {
-        if is_head {
-            let (next, body) = (
-                id.sequence.next(),
-                EntryBody::Removed {
-                    snapshot: id.sequence,
-                },
-            );
-            let behind = Entry::new(id.job.clone(), next, next, body)?;
-            if JobLog::open(store, &id.job).append(&behind).await? == AppendOutcome::Taken {
-                let why = format!("{id} is not removed: a run of its job began meanwhile");
-                return Err(Error::Conflict(why));
-            }
-        }
-        store.delete(&layout::entry(&id.job, id.sequence)).await?;
+        delete(store, &entry, is_head).await?;
     }
-    Ok(Removal {
-        id: id.clone(),
-        objects: objects.len(),
-        bytes,
-    })
+    Ok(Removal { id: id.clone(), objects: objects.len(), bytes })
+}
+
+async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
+    let id = entry.id();
+    let log = JobLog::open(store, &id.job);
+    let refused = |why: &str| Error::Conflict(format!("{id} is not removed: {why} meanwhile"));
+    if is_head {
+        // Somebody stands behind it first, so that its number is not given again.
+        let (next, body) = (id.sequence.next(), EntryBody::Removed { snapshot: id.sequence });
+        let behind = Entry::new(id.job.clone(), next, next, body)?;
+        if log.append(&behind).await? == AppendOutcome::Taken {
+            return Err(refused("a run of its job began"));
+        }
+    }
+    let before = beginning(store, &id).await?;
+    store.delete(&layout::entry(&id.job, id.sequence)).await?;
+    // Whoever begins from it records that before reading it again: either the record is seen here, or
+    // the snapshot was gone there.
+    if beginning(store, &id).await? != before {
+        log.append(entry).await?;
+        return Err(refused("a job began from it"));
+    }
+    Ok(())
 }

@@ -21,27 +21,17 @@ pub struct Resolved {
 impl Resolved {
     /// The snapshot.
     pub fn record(&self) -> Result<&SnapshotRecord> {
-        self.entry
-            .snapshot()
-            .ok_or_else(|| not_a_snapshot(&self.entry))
+        self.entry.snapshot().ok_or_else(|| not_a_snapshot(&self.entry))
     }
 
     /// The state of an operator; the error lists those that there are.
     pub fn state(&self, uid: &OperatorUid, name: &StateName) -> Result<&StateSnapshot> {
         let manifest = &self.record()?.manifest;
-        let found = manifest
-            .operator(uid)
-            .and_then(|operator| operator.state(name));
+        let found = manifest.operator(uid).and_then(|operator| operator.state(name));
         found.ok_or_else(|| {
-            let names = manifest
-                .states()
-                .map(|(operator, state)| format!("{}/{}", operator.uid, state.name));
+            let names = manifest.states().map(|(operator, state)| format!("{}/{}", operator.uid, state.name));
             let names: Vec<_> = names.collect();
-            Error::NotFound(format!(
-                "{} has no state {uid}/{name}; it has {}",
-                self.entry.id(),
-                names.join(", ")
-            ))
+            Error::NotFound(format!("{} has no state {uid}/{name}; it has {}", self.entry.id(), names.join(", ")))
         })
     }
 
@@ -50,12 +40,7 @@ impl Resolved {
     /// # Errors
     /// [`Error::NotFound`] if there is no such state, [`Error::InvalidInput`] if it belongs to the operator
     /// and not to keys: its rows stand in the manifest.
-    pub fn read(
-        &self,
-        uid: &OperatorUid,
-        name: &StateName,
-        range: HashRange,
-    ) -> Result<StateReader> {
+    pub fn read(&self, uid: &OperatorUid, name: &StateName, range: HashRange) -> Result<StateReader> {
         let state = self.state(uid, name)?;
         if !state.kind.is_keyed() {
             return Err(Error::InvalidInput(format!(
@@ -63,13 +48,7 @@ impl Resolved {
                 state.kind
             )));
         }
-        Ok(StateReader::new(
-            &self.store,
-            state.kind,
-            &state.chunks,
-            range,
-            Tombstones::Drop,
-        ))
+        Ok(StateReader::new(&self.store, state.kind, &state.chunks, range, Tombstones::Drop))
     }
 }
 
@@ -86,28 +65,17 @@ pub async fn resolve(store: &Store, address: &str) -> Result<Resolved> {
             let Some(entry) = JobLog::open(store, job).newest_snapshot().await? else {
                 return Err(missing(store, job, &address).await?);
             };
-            return Ok(Resolved {
-                store: store.clone(),
-                entry,
-            });
+            return Ok(Resolved { store: store.clone(), entry });
         }
-        SnapshotAddress::Tagged(job, tag) => {
-            match marks::read(store, &layout::tag(job, tag)).await? {
-                Some(mark) => (job, mark.sequence),
-                None => return Err(missing(store, job, &address).await?),
-            }
-        }
+        SnapshotAddress::Tagged(job, tag) => match marks::read(store, &layout::tag(job, tag)).await? {
+            Some(mark) => (job, mark.sequence),
+            None => return Err(missing(store, job, &address).await?),
+        },
         SnapshotAddress::Directory(path) => return export::open(path).await,
     };
-    let id = SnapshotId {
-        job: job.clone(),
-        sequence,
-    };
+    let id = SnapshotId { job: job.clone(), sequence };
     let entry = read_entry(store, &id).await?;
-    Ok(Resolved {
-        store: store.clone(),
-        entry,
-    })
+    Ok(Resolved { store: store.clone(), entry })
 }
 
 /// The snapshot of this number.
@@ -148,14 +116,8 @@ async fn missing(store: &Store, job: &JobName, address: &SnapshotAddress) -> Res
         jobs.sort();
         match jobs.is_empty() {
             true => "the store holds no jobs".to_owned(),
-            false => format!(
-                "the job has no snapshots; the store holds the jobs {}",
-                jobs.join(", ")
-            ),
+            false => format!("the job has no snapshots; the store holds the jobs {}", jobs.join(", ")),
         }
     };
-    Ok(Error::NotFound(format!(
-        "there is no snapshot {address} in {}; {there}",
-        store.address()
-    )))
+    Ok(Error::NotFound(format!("there is no snapshot {address} in {}; {there}", store.address())))
 }

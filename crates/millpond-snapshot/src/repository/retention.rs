@@ -12,11 +12,7 @@ use crate::log::{Entry, EntryBody};
 /// The checkpoints to remove so that the newest `keep_last` remain, oldest first. Savepoints,
 /// what is `protected` and the head of the log are never removed, and do not count as kept
 /// checkpoints unless they are among the newest.
-pub fn select(
-    entries: &[Entry],
-    keep_last: usize,
-    protected: &BTreeSet<Sequence>,
-) -> Vec<Sequence> {
+pub fn select(entries: &[Entry], keep_last: usize, protected: &BTreeSet<Sequence>) -> Vec<Sequence> {
     let head = entries.iter().map(|entry| entry.sequence).max();
     let mut checkpoints: Vec<Sequence> = entries
         .iter()
@@ -48,11 +44,7 @@ pub struct KeepPolicy {
 /// The savepoints that a policy does not keep, oldest first; in UTC. What is `protected`, and the head of the
 /// log, is kept whatever the policy says. A policy that keeps nothing at all is taken for a mistake, and
 /// keeps everything.
-pub fn thin(
-    entries: &[Entry],
-    policy: KeepPolicy,
-    protected: &BTreeSet<Sequence>,
-) -> Vec<Sequence> {
+pub fn thin(entries: &[Entry], policy: KeepPolicy, protected: &BTreeSet<Sequence>) -> Vec<Sequence> {
     if policy == KeepPolicy::default() {
         return Vec::new();
     }
@@ -65,12 +57,7 @@ pub fn thin(
     savepoints.sort_unstable_by_key(|(sequence, _)| std::cmp::Reverse(*sequence));
 
     let mut kept: BTreeSet<Sequence> = protected.iter().copied().chain(head).collect();
-    kept.extend(
-        savepoints
-            .iter()
-            .take(policy.last)
-            .map(|(sequence, _)| *sequence),
-    );
+    kept.extend(savepoints.iter().take(policy.last).map(|(sequence, _)| *sequence));
     let rules: [(usize, Period); 4] = [
         (policy.hourly, |time| time.as_second().div_euclid(3600)),
         (policy.daily, day),
@@ -89,12 +76,7 @@ pub fn thin(
             }
         }
     }
-    savepoints
-        .iter()
-        .rev()
-        .map(|(sequence, _)| *sequence)
-        .filter(|s| !kept.contains(s))
-        .collect()
+    savepoints.iter().rev().map(|(sequence, _)| *sequence).filter(|s| !kept.contains(s)).collect()
 }
 
 /// The number of the period that a time lies in.

@@ -45,10 +45,7 @@ pub struct Verified {
 ///
 /// # Errors
 /// Only if the store cannot be read. What is wrong with a chunk is a [`Problem`].
-pub async fn verify(
-    snapshots: &[Resolved],
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Verified> {
+pub async fn verify(snapshots: &[Resolved], mut progress: impl FnMut(u64, u64)) -> Result<Verified> {
     let mut work: BTreeMap<(ChunkHash, Path), Work> = BTreeMap::new();
     for snapshot in snapshots {
         for (operator, state) in snapshot.record()?.manifest.states() {
@@ -67,9 +64,7 @@ pub async fn verify(
             }
         }
     }
-    let total = work
-        .values()
-        .fold(0u64, |sum, work| sum.saturating_add(work.chunk.bytes));
+    let total = work.values().fold(0u64, |sum, work| sum.saturating_add(work.chunk.bytes));
     let mut verified = Verified::default();
     for ((_, path), work) in work {
         verified.chunks += 1;
@@ -128,10 +123,7 @@ fn check_schema(path: &Path, found: &Schema, state: &StateSnapshot) -> Result<()
     }
     for (column, schema) in expected {
         let expected = schema.as_ref().and_then(SchemaFields::data_type);
-        let found = found
-            .field_with_name(column)
-            .ok()
-            .map(|field| field.data_type());
+        let found = found.field_with_name(column).ok().map(|field| field.data_type());
         if let (Some(expected), Some(found)) = (expected, found)
             && !same_type(expected, found)
         {

@@ -33,18 +33,12 @@ pub struct CompactOptions {
 impl CompactOptions {
     /// The usual sizes: 4 Mi rows or 64 MiB.
     pub fn new(job: JobName, state: StateKind) -> Self {
-        CompactOptions {
-            job,
-            state,
-            expired_at_ms: None,
-            chunk_rows: 4 << 20,
-            chunk_bytes: 64 << 20,
-        }
+        CompactOptions { job, state, expired_at_ms: None, chunk_rows: 4 << 20, chunk_bytes: 64 << 20 }
     }
 }
 
 /// Folds the chunks that a plan names, and stores the result, durably. The result of a base speaks
-/// about exactly the plan's range, whatever is left in it; that of a delta is one chunk or none.
+/// about exactly the plan's range, whatever is left in it.
 ///
 /// Memory is bounded by the chunks that meet at one hash, and one that is being written. It takes
 /// processor time: call it where that does not stall others.
@@ -54,25 +48,13 @@ pub async fn compact(
     plan: &CompactionPlan,
     options: &CompactOptions,
 ) -> Result<Vec<ChunkRef>> {
-    let inputs: Vec<ChunkRef> = plan
-        .inputs
-        .iter()
-        .filter_map(|&place| chunks.get(place))
-        .cloned()
-        .collect();
+    let inputs: Vec<ChunkRef> = plan.inputs.iter().filter_map(|&place| chunks.get(place)).cloned().collect();
     let tombstones = match plan.kind {
         ChunkKind::Base => Tombstones::Drop,
         ChunkKind::Delta => Tombstones::Keep,
     };
     let mut reader = StateReader::new(store, options.state, &inputs, plan.range, tombstones);
-    let mut writer = Writer {
-        store,
-        options,
-        kind: plan.kind,
-        rest: Some(plan.range),
-        open: None,
-        done: vec![],
-    };
+    let mut writer = Writer { store, options, kind: plan.kind, rest: Some(plan.range), open: None, done: vec![] };
     while let Some(batch) = reader.next().await? {
         let batch = match (plan.kind, options.expired_at_ms) {
             (ChunkKind::Base, Some(now)) => without_expired(batch, now)?,
@@ -85,12 +67,7 @@ pub async fn compact(
         let Some(schema) = reader.columns() else {
             return Ok(vec![]);
         };
-        writer.open = Some(ChunkEncoder::new(
-            &schema,
-            options.job.clone(),
-            options.state,
-            plan.kind,
-        )?);
+        writer.open = Some(ChunkEncoder::new(&schema, options.job.clone(), options.state, plan.kind)?);
     }
     writer.finish().await
 }
@@ -100,9 +77,8 @@ fn without_expired(batch: RecordBatch, now: i64) -> Result<RecordBatch> {
         return Ok(batch);
     };
     let expires = expires.as_primitive::<Int64Type>();
-    let live: BooleanArray = (0..expires.len())
-        .map(|row| Some(expires.is_null(row) || expires.value(row) > now))
-        .collect();
+    let live: BooleanArray =
+        (0..expires.len()).map(|row| Some(expires.is_null(row) || expires.value(row) > now)).collect();
     filter_record_batch(&batch, &live).map_err(unmergeable)
 }
 
@@ -127,9 +103,7 @@ impl Writer<'_> {
             chunk.rows() >= self.options.chunk_rows || chunk.bytes() >= self.options.chunk_bytes
         });
         if full
-            && let Some(range) = first
-                .checked_sub(1)
-                .and_then(|end| HashRange::new(rest.start(), end))
+            && let Some(range) = first.checked_sub(1).and_then(|end| HashRange::new(rest.start(), end))
             && let Some(chunk) = self.open.take_if(|chunk| chunk.ended_before(first))
         {
             self.rest = HashRange::new(first, rest.end());

@@ -97,17 +97,11 @@ fn compare(
         (before, after) => {
             for row in rows_of(&before) {
                 counts.removed += 1;
-                on_change(RowChange {
-                    before: Some(row),
-                    after: None,
-                });
+                on_change(RowChange { before: Some(row), after: None });
             }
             for row in rows_of(&after) {
                 counts.added += 1;
-                on_change(RowChange {
-                    before: None,
-                    after: Some(row),
-                });
+                on_change(RowChange { before: None, after: Some(row) });
             }
             return Ok(());
         }
@@ -115,10 +109,7 @@ fn compare(
     let (before, after) = (&before, &after);
     let row = |batch: &RecordBatch, row: Option<usize>| row.map(|row| batch.slice(row, 1));
     let mut tell = |a: Option<usize>, b: Option<usize>| {
-        on_change(RowChange {
-            before: row(before, a),
-            after: row(after, b),
-        });
+        on_change(RowChange { before: row(before, a), after: row(after, b) });
     };
     let units = Units::new(kind, before, after)?;
     let values = Values::new(kind, before, after)?;
@@ -154,9 +145,7 @@ fn compare(
 }
 
 fn rows_of(batch: &Option<RecordBatch>) -> impl Iterator<Item = RecordBatch> {
-    batch
-        .iter()
-        .flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)))
+    batch.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)))
 }
 
 /// The merge units of two windows.
@@ -165,22 +154,11 @@ struct Units([Rows; 2]);
 impl Units {
     fn new(kind: StateKind, before: &RecordBatch, after: &RecordBatch) -> Result<Self> {
         let columns = 1..1 + unit_columns(kind);
-        let (old, new) = (
-            &before.columns()[columns.clone()],
-            &after.columns()[columns],
-        );
+        let (old, new) = (&before.columns()[columns.clone()], &after.columns()[columns]);
         rows(old, new).map(Units).ok_or_else(|| {
-            let types = |columns: &[ArrayRef]| {
-                format!(
-                    "{:?}",
-                    columns.iter().map(|c| c.data_type()).collect::<Vec<_>>()
-                )
-            };
-            Error::InvalidInput(format!(
-                "the keys cannot be compared: they are {} and {}",
-                types(old),
-                types(new)
-            ))
+            let types =
+                |columns: &[ArrayRef]| format!("{:?}", columns.iter().map(|c| c.data_type()).collect::<Vec<_>>());
+            Error::InvalidInput(format!("the keys cannot be compared: they are {} and {}", types(old), types(new)))
         })
     }
 
@@ -209,9 +187,7 @@ impl Values {
         match self {
             Values::Rows([old, new]) => old.row(before) == new.row(after),
             Values::Columns([old, new]) => {
-                let same = |(old, new): (&ArrayRef, &ArrayRef)| {
-                    old.slice(before, 1) == new.slice(after, 1)
-                };
+                let same = |(old, new): (&ArrayRef, &ArrayRef)| old.slice(before, 1) == new.slice(after, 1);
                 old.len() == new.len() && old.iter().zip(new).all(same)
             }
         }
@@ -221,22 +197,13 @@ impl Values {
 /// Columns as comparable rows; `None` if their types differ or cannot be compared so.
 fn rows(old: &[ArrayRef], new: &[ArrayRef]) -> Option<[Rows; 2]> {
     let fields = |columns: &[ArrayRef]| -> Vec<SortField> {
-        columns
-            .iter()
-            .map(|column| SortField::new(column.data_type().clone()))
-            .collect()
+        columns.iter().map(|column| SortField::new(column.data_type().clone())).collect()
     };
-    let same = old
-        .iter()
-        .map(|c| c.data_type())
-        .eq(new.iter().map(|c| c.data_type()));
+    let same = old.iter().map(|c| c.data_type()).eq(new.iter().map(|c| c.data_type()));
     if !same || !RowConverter::supports_fields(&fields(old)) {
         return None;
     }
     let converter = RowConverter::new(fields(old)).ok()?;
-    let [old, new] = [
-        converter.convert_columns(old),
-        converter.convert_columns(new),
-    ];
+    let [old, new] = [converter.convert_columns(old), converter.convert_columns(new)];
     Some([old.ok()?, new.ok()?])
 }

@@ -22,11 +22,7 @@ impl Front {
 
     /// The hash up to which, exclusively, all rows are decoded; `None` if all rows are.
     pub(super) fn horizon(&self) -> Option<u64> {
-        if self.at_end {
-            None
-        } else {
-            self.hashes().last().copied()
-        }
+        if self.at_end { None } else { self.hashes().last().copied() }
     }
 
     /// The hash of the next row; `None` if no rows are decoded.
@@ -78,11 +74,7 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn new(age: usize, reader: ChunkReader) -> Result<Self> {
-        let mut input = Input {
-            age,
-            front: Front::default(),
-            reader,
-        };
+        let mut input = Input { age, front: Front::default(), reader };
         input.extend()?;
         Ok(input)
     }

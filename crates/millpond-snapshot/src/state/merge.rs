@@ -1,5 +1,7 @@
 //! Rows of several chunks about the same hashes, reduced to the newest for each merge unit.
 
+use std::collections::HashMap;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_row::{RowConverter, Rows, SortField};
@@ -29,11 +31,7 @@ pub(super) fn merge_windows(
 ) -> Result<RecordBatch> {
     let deleted: Vec<Option<&BooleanArray>> = windows
         .iter()
-        .map(|window| {
-            window
-                .column_by_name(DELETED)
-                .and_then(|column| column.as_boolean_opt())
-        })
+        .map(|window| window.column_by_name(DELETED).and_then(|column| column.as_boolean_opt()))
         .collect();
     let is_dead = |(window, row): (usize, usize)| {
         drop_tombstones && deleted[window].is_some_and(|deleted| deleted.value(row))
@@ -41,11 +39,7 @@ pub(super) fn merge_windows(
 
     let mut kept: Vec<(usize, usize)> = Vec::new();
     if let [only] = windows {
-        kept.extend(
-            (0..only.num_rows())
-                .map(|row| (0, row))
-                .filter(|at| !is_dead(*at)),
-        );
+        kept.extend((0..only.num_rows()).map(|row| (0, row)).filter(|at| !is_dead(*at)));
         if kept.len() == only.num_rows() {
             return Ok(only.clone());
         }
@@ -76,32 +70,27 @@ pub(super) fn merge_windows(
 }
 
 fn least_hash(windows: &[RecordBatch], at: &[usize]) -> Option<u64> {
-    windows
-        .iter()
-        .zip(at)
-        .filter_map(|(batch, &row)| hashes(batch).get(row).copied())
-        .min()
+    windows.iter().zip(at).filter_map(|(batch, &row)| hashes(batch).get(row).copied()).min()
 }
 
-/// Gives the newest row of each unit in a group of rows of one hash, oldest chunk first. Units keep
-/// the order in which they first appear, so that rows of one key stay adjacent.
+/// Gives the newest row of each unit in a group of rows of one hash, oldest chunk first, so that rows
+/// of one key are adjacent.
 fn keep_newest(units: &Units, group: &[(usize, usize)], mut keep: impl FnMut((usize, usize))) {
     if let [only] = group {
         return keep(*only);
     }
     // A group has a handful of rows, except in a map with many entries, whose key is then one hash.
-    let mut newest: std::collections::HashMap<&[u8], usize> = std::collections::HashMap::new();
+    let mut newest: HashMap<&[u8], usize> = HashMap::new();
     let mut order: Vec<(&[u8], (usize, usize))> = Vec::new();
     for &at in group {
-        match newest.entry(units.of(at)) {
-            std::collections::hash_map::Entry::Occupied(seen) => order[*seen.get()].1 = at,
-            std::collections::hash_map::Entry::Vacant(new) => {
-                new.insert(order.len());
-                order.push((units.of(at), at));
-            }
+        let unit = units.of(at);
+        let place = *newest.entry(unit).or_insert(order.len());
+        match order.get_mut(place) {
+            Some(seen) => seen.1 = at,
+            None => order.push((unit, at)),
         }
     }
-    // Two keys may share a hash, and a newer chunk may add an entry to the first of them.
+    // Units of one key begin alike. Two keys may share the hash, with entries in several chunks.
     order.sort_by_key(|(unit, _)| *unit);
     order.into_iter().for_each(|(_, at)| keep(at));
 }
@@ -113,9 +102,7 @@ impl Units {
     fn new(kind: StateKind, windows: &[RecordBatch]) -> Result<Self> {
         let columns = 1..1 + unit_columns(kind);
         let fields = windows[0].columns()[columns.clone()].iter();
-        let fields = fields
-            .map(|column| SortField::new(column.data_type().clone()))
-            .collect();
+        let fields = fields.map(|column| SortField::new(column.data_type().clone())).collect();
         let converter = RowConverter::new(fields).map_err(unmergeable)?;
         let rows = windows.iter().map(|window| {
             let columns: &[ArrayRef] = &window.columns()[columns.clone()];

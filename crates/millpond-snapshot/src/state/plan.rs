@@ -56,7 +56,8 @@ pub fn plan_compaction(chunks: &[ChunkRef], range: HashRange) -> Option<Compacti
     let inputs: Vec<usize> = (0..chunks.len()).filter(|&i| !seen[i].is_empty()).collect();
     let (mut base_rows, mut delta_rows) = (0u64, 0u64);
     for &i in &inputs {
-        let rows = seen[i].iter().map(|part| rows_in(&chunks[i], *part)).sum();
+        let parts = seen[i].iter().map(|part| rows_in(&chunks[i], *part));
+        let rows = parts.fold(0, u64::saturating_add);
         match chunks[i].kind {
             ChunkKind::Base => base_rows = base_rows.saturating_add(rows),
             ChunkKind::Delta => delta_rows = delta_rows.saturating_add(rows),
@@ -64,11 +65,7 @@ pub fn plan_compaction(chunks: &[ChunkRef], range: HashRange) -> Option<Compacti
     }
     let worth_it = inputs.len() >= FAN_IN || delta_rows >= SMALL;
     if inputs.len() > 1 && worth_it && delta_rows > 0 && delta_rows >= base_rows / 2 {
-        return Some(CompactionPlan {
-            kind: ChunkKind::Base,
-            range,
-            inputs,
-        });
+        return Some(CompactionPlan { kind: ChunkKind::Base, range, inputs });
     }
     // Only deltas that lie within the range can be taken away, and only if nothing stands between them.
     let within = |i: &usize| chunks[*i].kind == ChunkKind::Delta && range.covers(chunks[*i].range);
@@ -79,18 +76,13 @@ pub fn plan_compaction(chunks: &[ChunkRef], range: HashRange) -> Option<Compacti
         (run >= FAN_IN).then_some(run)
     })?;
     let inputs = newest_first.into_iter().take(run).rev().collect();
-    Some(CompactionPlan {
-        kind: ChunkKind::Delta,
-        range,
-        inputs,
-    })
+    Some(CompactionPlan { kind: ChunkKind::Delta, range, inputs })
 }
 
 /// How many of a chunk's rows lie in a part of its range, as far as hashes are spread evenly.
 fn rows_in(chunk: &ChunkRef, part: HashRange) -> u64 {
     let width = |range: HashRange| u128::from(range.end() - range.start()) + 1;
-    let rows =
-        u128::from(chunk.rows) * (width(part) >> 32).max(1) / (width(chunk.range) >> 32).max(1);
+    let rows = u128::from(chunk.rows) * (width(part) >> 32).max(1) / (width(chunk.range) >> 32).max(1);
     u64::try_from(rows).unwrap_or(u64::MAX)
 }
 

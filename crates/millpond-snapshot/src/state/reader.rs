@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
+use futures::future::try_join_all;
+use serde::de::DeserializeOwned;
 
 use super::input::{Input, unmergeable};
 use super::merge::merge_windows;
@@ -48,9 +50,7 @@ impl StateReader {
     ) -> Self {
         let parts = visible(chunks, range).into_iter().enumerate();
         let parts = parts.flat_map(|(age, parts)| parts.into_iter().map(move |part| (part, age)));
-        let mut pending: Vec<_> = parts
-            .map(|(part, age)| (part, age, chunks[age].clone()))
-            .collect();
+        let mut pending: Vec<_> = parts.map(|(part, age)| (part, age, chunks[age].clone())).collect();
         pending.sort_by_key(|(part, age, _)| (part.start(), *age));
         StateReader {
             store: store.clone(),
@@ -78,25 +78,52 @@ impl StateReader {
             for input in &mut self.open {
                 windows.extend(input.take(end)?);
             }
-            let (Some(schema), false) = (self.schema.clone(), windows.is_empty()) else {
-                continue;
+            let Some(schema) = self.schema.clone() else {
+                return Ok(None);
             };
-            let drop = self.tombstones == Tombstones::Drop;
             let windows = windows.into_iter().map(|window| shape(&schema, window));
             let windows = windows.collect::<Result<Vec<_>>>()?;
-            let merged = merge_windows(&schema, self.state, &windows, drop)?;
+            let drop = self.tombstones == Tombstones::Drop;
+            let mut merged = merge_windows(&schema, self.state, &windows, drop)?;
             if merged.num_rows() == 0 {
                 continue;
             }
-            return match merged.schema_ref().index_of(DELETED) {
-                Ok(index) if drop => {
-                    let mut merged = merged;
-                    merged.remove_column(index);
-                    Ok(Some(merged))
-                }
-                _ => Ok(Some(merged)),
-            };
+            if drop {
+                // The last one: see `with_deleted`.
+                merged.remove_column(schema.fields().len() - 1);
+            }
+            return Ok(Some(merged));
         }
+    }
+
+    /// The next rows, each as a struct whose fields are named after the columns that it wants: `key`,
+    /// `map_key`, `value`, `timestamp`, `expires_at`, `hash`. `None` at the end.
+    ///
+    /// ```no_run
+    /// # async fn example(mut reader: millpond_snapshot::state::StateReader) -> millpond_snapshot::Result<()> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Total {
+    ///     key: String,
+    ///     value: i64,
+    /// }
+    /// while let Some(totals) = reader.next_rows::<Total>().await? {
+    ///     println!("{} of {}", totals[0].value, totals[0].key);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`StateReader::next`], and [`Error::InvalidInput`] if the rows do not fit the struct.
+    pub async fn next_rows<R: DeserializeOwned>(&mut self) -> Result<Option<Vec<R>>> {
+        let Some(batch) = self.next().await? else {
+            return Ok(None);
+        };
+        let rows = serde_arrow::from_record_batch(&batch);
+        rows.map(Some).map_err(|error| {
+            let columns = batch.schema();
+            Error::InvalidInput(format!("rows of {columns} do not fit the struct that was asked for: {error}"))
+        })
     }
 
     /// The columns of the rows, as far as is known: once a batch was given, or the end was reached.
@@ -105,10 +132,7 @@ impl StateReader {
         match self.tombstones {
             Tombstones::Keep => Some(schema.clone()),
             Tombstones::Drop => {
-                let kept = schema
-                    .fields()
-                    .iter()
-                    .filter(|field| field.name() != DELETED);
+                let kept = schema.fields().iter().filter(|field| field.name() != DELETED);
                 let kept: Vec<Arc<Field>> = kept.cloned().collect();
                 Some(Arc::new(Schema::new(kept)))
             }
@@ -121,25 +145,15 @@ impl StateReader {
     async fn advance(&mut self) -> Result<Option<Option<u64>>> {
         loop {
             self.open.retain(|input| input.front.next_hash().is_some());
-            let least = self
-                .open
-                .iter()
-                .filter_map(|input| input.front.next_hash())
-                .min();
-            let due = |part: &HashRange| least.is_none_or(|least| part.start() <= least);
-            match self.pending.front() {
-                None if least.is_none() => return Ok(None),
-                Some((part, ..)) if due(part) => {
-                    self.open_next().await?;
-                    continue;
-                }
-                _ => {}
+            let least = self.open.iter().filter_map(|input| input.front.next_hash()).min();
+            if self.open_due(least).await? {
+                continue;
+            }
+            if least.is_none() {
+                return Ok(None);
             }
             let opens = self.pending.front().map(|(part, ..)| part.start());
-            let horizons = self
-                .open
-                .iter()
-                .map(|input| (input.front.horizon(), input.age));
+            let horizons = self.open.iter().map(|input| (input.front.horizon(), input.age));
             let slowest = horizons.filter_map(|(hash, age)| Some((hash?, age))).min();
             let end = opens.into_iter().chain(slowest.map(|(hash, _)| hash)).min();
             if end.is_none_or(|end| least.is_some_and(|least| least < end)) {
@@ -147,33 +161,36 @@ impl StateReader {
             }
             // All decoded rows of some chunk have one hash, and there may be more of it.
             let slowest = slowest.map(|(_, age)| age);
-            for input in self
-                .open
-                .iter_mut()
-                .filter(|input| Some(input.age) == slowest)
-            {
+            for input in self.open.iter_mut().filter(|input| Some(input.age) == slowest) {
                 input.extend()?;
             }
         }
     }
 
-    async fn open_next(&mut self) -> Result<()> {
-        let Some((part, age, chunk)) = self.pending.pop_front() else {
-            return Ok(());
+    /// Opens the parts that begin at or before a hash, or without one those that begin first; tells
+    /// whether there were any. They are all needed now, so they are fetched together.
+    async fn open_due(&mut self, least: Option<u64>) -> Result<bool> {
+        let Some(first) = self.pending.front().map(|(part, ..)| part.start()) else {
+            return Ok(false);
         };
-        let reader = read_chunk(&self.store, &chunk, self.state, part).await?;
-        let schema = with_deleted(reader.schema());
-        match &self.schema {
-            Some(expected) if *expected != schema => {
-                let problem =
-                    format!("other chunks of the state have {expected}, this one {schema}");
-                return Err(Error::corrupt(chunk.path(), "columns", problem));
+        let until = least.unwrap_or(first);
+        let due = self.pending.partition_point(|(part, ..)| part.start() <= until);
+        let due: Vec<_> = self.pending.drain(..due).collect();
+        let readers = due.iter().map(|(part, _, chunk)| read_chunk(&self.store, chunk, self.state, *part));
+        let readers = try_join_all(readers).await?;
+        for ((_, age, chunk), reader) in due.iter().zip(readers) {
+            let schema = with_deleted(reader.schema());
+            match &self.schema {
+                Some(expected) if *expected != schema => {
+                    let problem = format!("other chunks of the state have {expected}, this one {schema}");
+                    return Err(Error::corrupt(chunk.path(), "columns", problem));
+                }
+                _ => self.schema = Some(schema),
             }
-            _ => self.schema = Some(schema),
+            let at = self.open.partition_point(|input| input.age < *age);
+            self.open.insert(at, Input::new(*age, reader)?);
         }
-        let at = self.open.partition_point(|input| input.age < age);
-        self.open.insert(at, Input::new(age, reader)?);
-        Ok(())
+        Ok(!due.is_empty())
     }
 }
 
@@ -187,15 +204,12 @@ fn shape(schema: &SchemaRef, window: RecordBatch) -> Result<RecordBatch> {
     RecordBatch::try_new(schema.clone(), columns).map_err(unmergeable)
 }
 
+/// The columns of a delta, given those of a base or a delta: `deleted` is the last.
 fn with_deleted(schema: &SchemaRef) -> SchemaRef {
     if schema.column_with_name(DELETED).is_some() {
         return schema.clone();
     }
     let mut fields: Vec<Arc<Field>> = schema.fields().to_vec();
-    fields.push(Arc::new(Field::new(
-        DELETED,
-        arrow_schema::DataType::Boolean,
-        false,
-    )));
+    fields.push(Arc::new(Field::new(DELETED, arrow_schema::DataType::Boolean, false)));
     Arc::new(Schema::new(fields))
 }

@@ -4,18 +4,20 @@
 //! written to a scratch file, synced, given its name in one step that fails if the name is taken, and
 //! the directories are synced, before anybody is told that it exists.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path as FsPath, PathBuf};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use super::layout;
@@ -31,31 +33,24 @@ impl DurableDirectory {
     /// Takes a directory that exists.
     pub(super) fn new(root: &FsPath) -> Result<Self> {
         let files = LocalFileSystem::new_with_prefix(root)?;
-        Ok(DurableDirectory {
-            root: root.to_owned(),
-            files,
-        })
+        Ok(DurableDirectory { root: root.to_owned(), files })
     }
 }
 
 /// Writes, syncs and names a file. With `replace` an existing file of that name is replaced.
 fn put(root: &FsPath, target: &FsPath, payload: &PutPayload, replace: bool) -> io::Result<()> {
     let parent = target.parent().unwrap_or(root);
-    create_directory(root, parent)?;
+    create_directory(parent)?;
     // On the same file system, and outside everything that is listed.
     let scratch = root.join(layout::scratch().as_ref());
-    create_directory(root, &scratch)?;
+    create_directory(&scratch)?;
 
     let mut file = builder().tempfile_in(&scratch)?;
     for part in payload.iter() {
         file.write_all(part)?;
     }
     file.as_file().sync_all()?;
-    let named = if replace {
-        file.persist(target)
-    } else {
-        file.persist_noclobber(target)
-    };
+    let named = if replace { file.persist(target) } else { file.persist_noclobber(target) };
     match named {
         // Somebody else may have named it a moment ago and not yet synced the directory.
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists && !replace => {
@@ -75,19 +70,20 @@ fn builder() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Creates a directory below `root`, with its parents, and syncs each that is new.
-fn create_directory(root: &FsPath, directory: &FsPath) -> io::Result<()> {
-    if directory.is_dir() || !directory.starts_with(root) {
+/// Creates a directory, with its parents, and makes those that are new durable.
+pub(super) fn create_directory(directory: &FsPath) -> io::Result<()> {
+    if directory.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = directory.parent() {
-        create_directory(root, parent)?;
-        match fs::create_dir(directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => sync_directory(parent)?,
-        }
+    let Some(parent) = directory.parent() else {
+        return fs::create_dir(directory);
+    };
+    create_directory(parent)?;
+    match fs::create_dir(directory) {
+        // By somebody else, a moment ago. If it is a file, what comes next will say so.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || directory.is_file() => Err(error),
+        _ => sync_directory(parent),
     }
-    Ok(())
 }
 
 /// Makes the names in a directory durable.
@@ -102,26 +98,29 @@ fn sync_directory(_: &FsPath) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes the absence of deleted objects durable.
+async fn sync_parents(files: &LocalFileSystem, deleted: impl Iterator<Item = &Path>) -> Result<()> {
+    let mut parents = BTreeSet::new();
+    for location in deleted {
+        let path = files.path_to_filesystem(location)?;
+        parents.extend(path.parent().map(FsPath::to_owned));
+    }
+    let sync = move || parents.iter().try_for_each(|parent| sync_directory(parent));
+    tokio::task::spawn_blocking(sync).await?.map_err(|error| failed(error, &Path::default()))
+}
+
 fn failed(error: io::Error, path: &Path) -> object_store::Error {
     let (path, kind, source) = (path.to_string(), error.kind(), Box::new(error));
     match kind {
         io::ErrorKind::AlreadyExists => object_store::Error::AlreadyExists { path, source },
         io::ErrorKind::PermissionDenied => object_store::Error::PermissionDenied { path, source },
-        _ => object_store::Error::Generic {
-            store: "local directory",
-            source,
-        },
+        _ => object_store::Error::Generic { store: "local directory", source },
     }
 }
 
 #[async_trait]
 impl ObjectStore for DurableDirectory {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let replace = match options.mode {
             PutMode::Create => false,
             PutMode::Overwrite => true,
@@ -129,13 +128,9 @@ impl ObjectStore for DurableDirectory {
         };
         let root = self.root.clone();
         let target = self.files.path_to_filesystem(location)?;
-        let written =
-            tokio::task::spawn_blocking(move || put(&root, &target, &payload, replace)).await?;
+        let written = tokio::task::spawn_blocking(move || put(&root, &target, &payload, replace)).await?;
         written.map_err(|error| failed(error, location))?;
-        Ok(PutResult {
-            e_tag: None,
-            version: None,
-        })
+        Ok(PutResult { e_tag: None, version: None })
     }
 
     async fn put_multipart_opts(
@@ -150,11 +145,17 @@ impl ObjectStore for DurableDirectory {
         self.files.get_opts(location, options).await
     }
 
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        self.files.delete_stream(locations)
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        // What is deleted later must not be gone after a power cut while what was deleted before is
+        // there again: a log entry is deleted before the chunks that it names.
+        let (files, deleted) = (self.files.clone(), self.files.delete_stream(locations));
+        let durably = async move {
+            let deleted: Vec<Result<Path>> = deleted.collect().await;
+            let synced = sync_parents(&files, deleted.iter().flatten());
+            let failure = synced.await.err().map(Err);
+            stream::iter(deleted.into_iter().chain(failure))
+        };
+        stream::once(durably).flatten().boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

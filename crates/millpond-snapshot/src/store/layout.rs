@@ -53,9 +53,7 @@ pub fn object(hash: ChunkHash, kind: ObjectKind) -> Path {
 /// The hash in the path of a content-addressed object, if that is what it is.
 pub fn parse_object(path: &Path) -> Option<(ChunkHash, ObjectKind)> {
     let (stem, extension) = path.filename()?.split_once('.')?;
-    let kind = [ObjectKind::Chunk, ObjectKind::Pack]
-        .into_iter()
-        .find(|k| k.extension() == extension)?;
+    let kind = [ObjectKind::Chunk, ObjectKind::Pack].into_iter().find(|k| k.extension() == extension)?;
     let hash: ChunkHash = stem.parse().ok()?;
     (object(hash, kind) == *path).then_some((hash, kind))
 }
@@ -119,10 +117,7 @@ pub fn fork(job: &JobName, sequence: Sequence, other: &JobName) -> Path {
 
 /// The snapshot and the other job in the path of a fork record, if that is what it is.
 pub fn parse_fork(path: &Path) -> Option<(Sequence, JobName)> {
-    let (digits, other) = path
-        .filename()?
-        .strip_suffix(".json")?
-        .split_at_checked(20)?;
+    let (digits, other) = path.filename()?.strip_suffix(".json")?.split_at_checked(20)?;
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
     let sequence = plain.then(|| digits.parse().ok().map(Sequence))??;
     Some((sequence, other.strip_prefix('-')?.parse().ok()?))
@@ -140,23 +135,11 @@ mod tests {
     #[test]
     fn paths_are_those_of_the_format() {
         let job: JobName = "flights".parse().unwrap();
-        assert_eq!(
-            entry(&job, Sequence(42)).as_ref(),
-            "jobs/flights/log/00000000000000000042.json"
-        );
-        assert_eq!(
-            tag(&job, &"v1.0".parse().unwrap()).as_ref(),
-            "jobs/flights/tags/v1.0.json"
-        );
+        assert_eq!(entry(&job, Sequence(42)).as_ref(), "jobs/flights/log/00000000000000000042.json");
+        assert_eq!(tag(&job, &"v1.0".parse().unwrap()).as_ref(), "jobs/flights/tags/v1.0.json");
         let hash = ChunkHash::of(b"");
-        assert_eq!(
-            object(hash, ObjectKind::Chunk).as_ref(),
-            format!("chunks/af/{hash}.parquet")
-        );
-        assert_eq!(
-            object(hash, ObjectKind::Pack).as_ref(),
-            format!("chunks/af/{hash}.pack")
-        );
+        assert_eq!(object(hash, ObjectKind::Chunk).as_ref(), format!("chunks/af/{hash}.parquet"));
+        assert_eq!(object(hash, ObjectKind::Pack).as_ref(), format!("chunks/af/{hash}.pack"));
     }
 
     #[test]
@@ -165,11 +148,7 @@ mod tests {
         for n in [1, 42, u64::MAX] {
             assert_eq!(parse_entry(&entry(&job, Sequence(n))), Some(Sequence(n)));
         }
-        for stranger in [
-            "jobs/j/log/42.json",
-            "jobs/j/log/99999999999999999999.json",
-            "jobs/j/log/x",
-        ] {
+        for stranger in ["jobs/j/log/42.json", "jobs/j/log/99999999999999999999.json", "jobs/j/log/x"] {
             assert_eq!(parse_entry(&Path::from(stranger)), None, "{stranger}");
         }
         let hash = ChunkHash::of(b"x");

@@ -46,11 +46,7 @@ impl Store {
     /// Wraps an `object_store` implementation, without looking whether it holds a store.
     /// `address` is what messages call it.
     pub fn over(objects: Arc<dyn ObjectStore>, address: impl Into<Arc<str>>) -> Self {
-        Store {
-            objects,
-            address: address.into(),
-            files: None,
-        }
+        Store { objects, address: address.into(), files: None }
     }
 
     /// The same objects, with content-addressed ones in files of their own.
@@ -77,8 +73,9 @@ impl Store {
     pub async fn put_if_absent(&self, path: &Path, bytes: Bytes) -> Result<PutOutcome> {
         match self.put(path, bytes, PutMode::Create).await {
             Ok(()) => Ok(PutOutcome::Created),
-            Err(object_store::Error::AlreadyExists { .. })
-            | Err(object_store::Error::Precondition { .. }) => Ok(PutOutcome::Exists),
+            Err(object_store::Error::AlreadyExists { .. }) | Err(object_store::Error::Precondition { .. }) => {
+                Ok(PutOutcome::Exists)
+            }
             Err(error) => Err(self.failed("write", path, error)),
         }
     }
@@ -108,10 +105,7 @@ impl Store {
             let problem = format!("expected at most {limit} bytes, found {}", found.meta.size);
             return Err(Error::corrupt(path, "size", problem));
         }
-        let bytes = found
-            .bytes()
-            .await
-            .map_err(|error| self.failed("read", path, error))?;
+        let bytes = found.bytes().await.map_err(|error| self.failed("read", path, error))?;
         Ok(Some(bytes))
     }
 
@@ -127,15 +121,9 @@ impl Store {
         if info.bytes <= offset {
             return Ok(None);
         }
-        match self
-            .objects
-            .get_range(path, offset..end.min(info.bytes))
-            .await
-        {
+        match self.objects.get_range(path, offset..end.min(info.bytes)).await {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            found => found
-                .map(Some)
-                .map_err(|error| self.failed("read", path, error)),
+            found => found.map(Some).map_err(|error| self.failed("read", path, error)),
         }
     }
 
@@ -145,21 +133,13 @@ impl Store {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failed("look at", path, error)),
             // A store below a prefix may call the object by its whole path.
-            Ok(meta) => Ok(Some(ObjectInfo {
-                path: path.clone(),
-                ..info(meta)
-            })),
+            Ok(meta) => Ok(Some(ObjectInfo { path: path.clone(), ..info(meta) })),
         }
     }
 
     /// All objects below a path, in no particular order.
     pub async fn list(&self, below: &Path) -> Result<Vec<ObjectInfo>> {
-        let listed = self
-            .objects
-            .list(Some(below))
-            .map_ok(info)
-            .try_collect()
-            .await;
+        let listed = self.objects.list(Some(below)).map_ok(info).try_collect().await;
         listed.map_err(|error| self.failed("list", below, error))
     }
 
@@ -167,10 +147,7 @@ impl Store {
     pub async fn list_directories(&self, below: &Path) -> Result<Vec<String>> {
         let listed = self.objects.list_with_delimiter(Some(below)).await;
         let listed = listed.map_err(|error| self.failed("list", below, error))?;
-        let names = listed
-            .common_prefixes
-            .iter()
-            .filter_map(|path| path.filename());
+        let names = listed.common_prefixes.iter().filter_map(|path| path.filename());
         Ok(names.map(str::to_owned).collect())
     }
 
@@ -218,15 +195,8 @@ impl Store {
 fn info(meta: object_store::ObjectMeta) -> ObjectInfo {
     // Out of range only if the store's clock is nonsense. The object must not be taken for old then.
     let modified = meta.last_modified;
-    let modified = Timestamp::new(
-        modified.timestamp(),
-        modified.timestamp_subsec_nanos().cast_signed(),
-    );
-    ObjectInfo {
-        path: meta.location,
-        bytes: meta.size,
-        modified: modified.unwrap_or(Timestamp::MAX),
-    }
+    let modified = Timestamp::new(modified.timestamp(), modified.timestamp_subsec_nanos().cast_signed());
+    ObjectInfo { path: meta.location, bytes: meta.size, modified: modified.unwrap_or(Timestamp::MAX) }
 }
 
 impl fmt::Debug for Store {

@@ -1,6 +1,7 @@
 //! From an address to an open store.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -9,7 +10,7 @@ use object_store::memory::InMemory;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::durable::DurableDirectory;
+use super::durable::{DurableDirectory, create_directory};
 use super::{Store, layout};
 use crate::{Error, Result};
 
@@ -61,12 +62,8 @@ impl Store {
         let bytes = match self.get(&path, MARKER_LIMIT).await? {
             Some(bytes) => bytes,
             None if mode == OpenMode::CreateIfMissing => {
-                let marker = Marker {
-                    format: FORMAT.to_owned(),
-                    version: VERSION,
-                };
-                let bytes =
-                    serde_json::to_vec(&marker).map_err(|e| Error::corrupt(&path, "json", e))?;
+                let marker = Marker { format: FORMAT.to_owned(), version: VERSION };
+                let bytes = serde_json::to_vec(&marker).map_err(|e| Error::corrupt(&path, "json", e))?;
                 self.put_if_absent(&path, bytes.clone().into()).await?;
                 bytes.into()
             }
@@ -77,8 +74,7 @@ impl Store {
                 )));
             }
         };
-        let marker: Marker =
-            serde_json::from_slice(&bytes).map_err(|e| Error::corrupt(&path, "json", e))?;
+        let marker: Marker = serde_json::from_slice(&bytes).map_err(|e| Error::corrupt(&path, "json", e))?;
         if marker.format != FORMAT {
             let problem = format!("expected {FORMAT:?}, found {:?}", marker.format);
             return Err(Error::corrupt(&path, "format", problem));
@@ -107,9 +103,7 @@ fn connect(address: &str, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
     let url = Url::parse(address).map_err(|error| invalid(&error))?;
     match url.scheme() {
         "file" => {
-            let path = url
-                .to_file_path()
-                .map_err(|()| invalid(&"not a local path"))?;
+            let path = url.to_file_path().map_err(|()| invalid(&"not a local path"))?;
             directory(path, mode)
         }
         "memory" => Ok(memory(address)),
@@ -119,49 +113,38 @@ fn connect(address: &str, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
 }
 
 fn directory(path: PathBuf, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
-    let storage = |action, source: Box<dyn std::error::Error + Send + Sync>| Error::Storage {
-        action,
+    let failed = |error: io::Error| Error::Storage {
+        action: "open the store at",
         path: path.display().to_string(),
         may_have_happened: false,
-        source,
+        source: error.into(),
     };
-    if mode == OpenMode::CreateIfMissing && !path.is_dir() {
+    if mode == OpenMode::CreateIfMissing {
+        let path = std::path::absolute(&path).map_err(failed)?;
         // Only the last directory is made: a path that leads nowhere is a mistake, or a disk that is not mounted.
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+        if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
             return Err(Error::NotFound(format!(
                 "cannot create the store {}: there is no directory {}; create it, or check the path",
                 path.display(),
                 parent.display()
             )));
         }
-        match std::fs::create_dir(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(storage("create the store", error.into()));
-            }
-            _ => {}
-        }
+        create_directory(&path).map_err(failed)?;
     } else if !path.is_dir() {
         return Err(Error::NotFound(format!(
             "there is no store at {}: no such directory; check the path",
             path.display()
         )));
     }
-    let root = path
-        .canonicalize()
-        .map_err(|error| storage("open the store", error.into()))?;
-    let directory =
-        DurableDirectory::new(&root).map_err(|error| storage("open the store", error.into()))?;
+    let root = path.canonicalize().map_err(failed)?;
+    let directory = DurableDirectory::new(&root).map_err(|error| failed(io::Error::other(error)))?;
     Ok(Arc::new(directory))
 }
 
 fn memory(address: &str) -> Arc<dyn ObjectStore> {
     // A panic elsewhere cannot leave the map half-changed.
     let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-    stores
-        .entry(address.trim_end_matches('/').to_owned())
-        .or_default()
-        .clone()
+    stores.entry(address.trim_end_matches('/').to_owned()).or_default().clone()
 }
 
 #[cfg(feature = "cloud")]
@@ -169,9 +152,7 @@ fn cloud(url: &Url) -> Result<Arc<dyn ObjectStore>> {
     let environment = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
     let (objects, prefix) = object_store::parse_url_opts(url, environment)
         .map_err(|error| Error::InvalidInput(format!("cannot use the store {url}: {error}")))?;
-    Ok(Arc::new(object_store::prefix::PrefixStore::new(
-        objects, prefix,
-    )))
+    Ok(Arc::new(object_store::prefix::PrefixStore::new(objects, prefix)))
 }
 
 #[cfg(not(feature = "cloud"))]

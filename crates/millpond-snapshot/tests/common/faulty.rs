@@ -1,5 +1,5 @@
 //! A store that fails, delays, or succeeds and then reports failure, as told.
-#![allow(unreachable_pub, reason = "a module of a test program")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// What happens to one operation.
@@ -36,15 +36,8 @@ pub struct Faulty {
 }
 
 impl Faulty {
-    pub fn new(
-        objects: Arc<InMemory>,
-        next: impl Fn(&str) -> Fault + Send + Sync + 'static,
-    ) -> Self {
-        Faulty {
-            objects,
-            next: Box::new(next),
-            delayed: Mutex::default(),
-        }
+    pub fn new(objects: Arc<InMemory>, next: impl Fn(&str) -> Fault + Send + Sync + 'static) -> Self {
+        Faulty { objects, next: Box::new(next), delayed: Mutex::default() }
     }
 
     /// Lets delayed writes happen.
@@ -57,37 +50,22 @@ impl Faulty {
 }
 
 fn failure() -> Error {
-    Error::Generic {
-        store: "faulty",
-        source: "connection reset".into(),
-    }
+    Error::Generic { store: "faulty", source: "connection reset".into() }
 }
 
 #[async_trait]
 impl ObjectStore for Faulty {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         match (self.next)("put") {
             Fault::Before => Err(failure()),
             Fault::Late => {
-                self.delayed
-                    .lock()
-                    .unwrap()
-                    .push((location.clone(), payload, options));
+                self.delayed.lock().unwrap().push((location.clone(), payload, options));
                 Err(failure())
             }
             fault => {
                 self.settle().await;
                 let result = self.objects.put_opts(location, payload, options).await?;
-                if fault == Fault::After {
-                    Err(failure())
-                } else {
-                    Ok(result)
-                }
+                if fault == Fault::After { Err(failure()) } else { Ok(result) }
             }
         }
     }
@@ -106,18 +84,12 @@ impl ObjectStore for Faulty {
         }
     }
 
-    async fn put_multipart_opts(
-        &self,
-        _: &Path,
-        _: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         Err(failure())
     }
 
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        (self.next)("delete");
         self.objects.delete_stream(locations)
     }
 

@@ -1,9 +1,5 @@
 //! A job with a short history, to do things to.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test program uses a part of it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 use std::time::Duration;
 
@@ -23,10 +19,7 @@ pub struct Fixture {
 }
 
 pub fn id(sequence: u64) -> SnapshotId {
-    SnapshotId {
-        job: job("flights"),
-        sequence: Sequence(sequence),
-    }
+    SnapshotId { job: job("flights"), sequence: Sequence(sequence) }
 }
 
 pub async fn chunk(store: &Store, kind: ChunkKind, rows: &[(&str, Option<u64>)]) -> ChunkRef {
@@ -38,54 +31,24 @@ pub async fn append(log: &JobLog, entry: Entry) {
 }
 
 pub async fn fixture(name: &str) -> Fixture {
-    let store = Store::open(&format!("memory://{name}"), OpenMode::CreateIfMissing)
-        .await
-        .unwrap();
+    let store = Store::open(&format!("memory://{name}"), OpenMode::CreateIfMissing).await.unwrap();
     let log = JobLog::open(&store, &job("flights"));
-    let base = chunk(
-        &store,
-        ChunkKind::Base,
-        &[("a", Some(1)), ("b", Some(2)), ("c", Some(3))],
-    )
-    .await;
+    let base = chunk(&store, ChunkKind::Base, &[("a", Some(1)), ("b", Some(2)), ("c", Some(3))]).await;
     let mut deltas = Vec::new();
     append(&log, start(1)).await;
     for (sequence, rows) in [(2, ("a", Some(10))), (3, ("b", None)), (4, ("d", Some(4)))] {
         deltas.push(chunk(&store, ChunkKind::Delta, &[rows]).await);
         let record = record([vec![base.clone()], deltas.clone()].concat());
-        let body = if sequence == 4 {
-            EntryBody::Savepoint(record)
-        } else {
-            EntryBody::Checkpoint(record)
-        };
+        let body = if sequence == 4 { EntryBody::Savepoint(record) } else { EntryBody::Checkpoint(record) };
         append(&log, entry(sequence, 1, body)).await;
     }
-    Fixture {
-        store,
-        log,
-        base,
-        deltas,
-    }
+    Fixture { store, log, base, deltas }
 }
 
 pub async fn stop(log: &JobLog) {
-    append(
-        log,
-        entry(
-            5,
-            1,
-            EntryBody::Stop {
-                snapshot: Sequence(4),
-                drained: false,
-            },
-        ),
-    )
-    .await;
+    append(log, entry(5, 1, EntryBody::Stop { snapshot: Sequence(4), drained: false })).await;
 }
 
 pub fn now() -> CollectOptions {
-    CollectOptions {
-        grace: Duration::ZERO,
-        dry_run: false,
-    }
+    CollectOptions { grace: Duration::ZERO, dry_run: false }
 }

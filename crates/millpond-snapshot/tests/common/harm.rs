@@ -15,12 +15,7 @@ pub enum Harm {
 
 pub fn harm() -> impl Strategy<Value = Harm> {
     let at = any::<prop::sample::Index>;
-    let extreme = prop_oneof![
-        Just(vec![0xff; 8]),
-        Just(vec![0; 8]),
-        Just(vec![0x7f; 4]),
-        Just(vec![0x80; 10])
-    ];
+    let extreme = prop_oneof![Just(vec![0xff; 8]), Just(vec![0; 8]), Just(vec![0x7f; 4]), Just(vec![0x80; 10])];
     prop_oneof![
         4 => (at(), 1u8..).prop_map(|(at, bits)| Harm::Flip(at, bits)),
         1 => at().prop_map(Harm::Truncate),

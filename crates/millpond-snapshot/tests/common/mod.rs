@@ -1,22 +1,14 @@
 //! What the tests of this crate share.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test program uses a part of it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use millpond_snapshot::chunk::{
-    ChunkKind, ChunkMeta, ChunkRef, EncodedChunk, StateKind, encode_chunk,
-};
+use millpond_snapshot::chunk::{ChunkKind, ChunkMeta, ChunkRef, EncodedChunk, StateKind, encode_chunk};
 use millpond_snapshot::hash::{HashRange, key_hash};
 use millpond_snapshot::log::{Entry, EntryBody, SnapshotRecord};
-use millpond_snapshot::manifest::{
-    Manifest, OperatorSnapshot, SchemaFields, StateSnapshot, UidSource,
-};
+use millpond_snapshot::manifest::{Manifest, OperatorSnapshot, SchemaFields, StateSnapshot, UidSource};
 use millpond_snapshot::{Epoch, JobName, Sequence};
 
 pub fn job(name: &str) -> JobName {
@@ -38,10 +30,7 @@ pub fn schema(kind: ChunkKind) -> SchemaRef {
 
 /// Rows of a value state, sorted; `None` is a tombstone.
 pub fn rows(kind: ChunkKind, rows: &[(&str, Option<u64>)]) -> RecordBatch {
-    let mut rows: Vec<_> = rows
-        .iter()
-        .map(|(k, v)| (key_hash(*k).unwrap(), *k, *v))
-        .collect();
+    let mut rows: Vec<_> = rows.iter().map(|(k, v)| (key_hash(*k).unwrap(), *k, *v)).collect();
     rows.sort();
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.0))),
@@ -56,12 +45,7 @@ pub fn rows(kind: ChunkKind, rows: &[(&str, Option<u64>)]) -> RecordBatch {
 }
 
 pub fn meta(kind: ChunkKind) -> ChunkMeta {
-    ChunkMeta {
-        job: job("flights"),
-        state: StateKind::Value,
-        kind,
-        range: HashRange::FULL,
-    }
+    ChunkMeta { job: job("flights"), state: StateKind::Value, kind, range: HashRange::FULL }
 }
 
 pub fn encode(kind: ChunkKind, content: &[(&str, Option<u64>)]) -> EncodedChunk {
@@ -88,10 +72,7 @@ pub fn manifest(chunks: Vec<ChunkRef>) -> Manifest {
         kind: "process".to_owned(),
         states: vec![state],
     };
-    Manifest {
-        operators: vec![operator],
-        ..Manifest::new(job("flights"), Epoch(7))
-    }
+    Manifest { operators: vec![operator], ..Manifest::new(job("flights"), Epoch(7)) }
 }
 
 pub fn record(chunks: Vec<ChunkRef>) -> SnapshotRecord {
@@ -114,10 +95,6 @@ pub fn entry(sequence: u64, run: u64, body: EntryBody) -> Entry {
 }
 
 pub fn start(sequence: u64) -> Entry {
-    let body = EntryBody::Start {
-        parallelism: 2,
-        restored_from: None,
-        options: Default::default(),
-    };
+    let body = EntryBody::Start { parallelism: 2, restored_from: None, options: Default::default() };
     entry(sequence, sequence, body)
 }

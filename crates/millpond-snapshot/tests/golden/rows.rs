@@ -59,12 +59,7 @@ impl Row {
 
     /// What a later row takes the place of.
     fn unit(&self) -> String {
-        json!([
-            self.key,
-            self.rest.get("map_key"),
-            self.rest.get("timestamp")
-        ])
-        .to_string()
+        json!([self.key, self.rest.get("map_key"), self.rest.get("timestamp")]).to_string()
     }
 }
 
@@ -105,58 +100,25 @@ pub(crate) fn fields(state: &StateRows, kind: ChunkKind) -> Vec<FieldRef> {
 
 fn row(key: Value, rest: Value) -> Row {
     let names = ["map_key", "value", "timestamp", "expires_at"];
-    let rest = names
-        .into_iter()
-        .filter_map(|name| Some((name, rest.get(name)?.clone())))
-        .collect();
-    Row {
-        key,
-        rest,
-        deleted: false,
-    }
+    let rest = names.into_iter().filter_map(|name| Some((name, rest.get(name)?.clone()))).collect();
+    Row { key, rest, deleted: false }
 }
 
 fn gone(key: Value, rest: Value) -> Row {
-    Row {
-        deleted: true,
-        ..row(key, rest)
-    }
+    Row { deleted: true, ..row(key, rest) }
 }
 
-fn keyed(
-    name: &'static str,
-    kind: StateKind,
-    columns: Value,
-    base: Vec<Row>,
-    delta: Vec<Row>,
-) -> StateRows {
-    StateRows {
-        name,
-        kind,
-        ttl_ms: None,
-        columns,
-        base,
-        delta,
-        inline: vec![],
-    }
+fn keyed(name: &'static str, kind: StateKind, columns: Value, base: Vec<Row>, delta: Vec<Row>) -> StateRows {
+    StateRows { name, kind, ttl_ms: None, columns, base, delta, inline: vec![] }
 }
 
 fn operator(name: &'static str, kind: StateKind, inline: Vec<Value>) -> StateRows {
-    StateRows {
-        name,
-        kind,
-        ttl_ms: None,
-        columns: json!([]),
-        base: vec![],
-        delta: vec![],
-        inline,
-    }
+    StateRows { name, kind, ttl_ms: None, columns: json!([]), base: vec![], delta: vec![], inline }
 }
 
 pub(crate) fn state_rows() -> Vec<StateRows> {
     let text = |name: &str| json!({"name": name, "data_type": "LargeUtf8"});
-    let number =
-        |name: &str| json!({"name": name, "data_type": "I64", "nullable": name == "value"});
+    let number = |name: &str| json!({"name": name, "data_type": "I64", "nullable": name == "value"});
     let value = |value: Value| json!({"value": value});
 
     let latest = json!({"name": "value", "data_type": "Struct", "nullable": true, "children": [
@@ -199,14 +161,8 @@ pub(crate) fn state_rows() -> Vec<StateRows> {
             "list",
             StateKind::List,
             json!([number("key"), list]),
-            (0..6)
-                .map(|i| row(json!(i), value((0..i).collect())))
-                .collect(),
-            vec![
-                row(json!(2), value(json!([65535]))),
-                row(json!(3), value(json!([]))),
-                gone(json!(4), json!({})),
-            ],
+            (0..6).map(|i| row(json!(i), value((0..i).collect()))).collect(),
+            vec![row(json!(2), value(json!([65535]))), row(json!(3), value(json!([]))), gone(json!(4), json!({}))],
         ),
         keyed(
             "map",
@@ -230,15 +186,8 @@ pub(crate) fn state_rows() -> Vec<StateRows> {
             "reducing",
             StateKind::Reducing,
             json!([text("key"), number("value")]),
-            ["a", "b", "c", "d", "e"]
-                .iter()
-                .zip(1..)
-                .map(|(k, v)| row(json!(k), value(json!(v))))
-                .collect(),
-            vec![
-                row(json!("a"), value(json!(100))),
-                gone(json!("b"), json!({})),
-            ],
+            ["a", "b", "c", "d", "e"].iter().zip(1..).map(|(k, v)| row(json!(k), value(json!(v)))).collect(),
+            vec![row(json!("a"), value(json!(100))), gone(json!("b"), json!({}))],
         ),
         StateRows {
             ttl_ms: Some(60_000),
@@ -252,10 +201,7 @@ pub(crate) fn state_rows() -> Vec<StateRows> {
                     row(json!("c"), until(3, Some(-1))),
                     row(json!("d"), until(4, Some(2_000))),
                 ],
-                vec![
-                    row(json!("a"), until(5, Some(9_000))),
-                    gone(json!("d"), json!({})),
-                ],
+                vec![row(json!("a"), until(5, Some(9_000))), gone(json!("d"), json!({}))],
             )
         },
         keyed(
@@ -269,29 +215,14 @@ pub(crate) fn state_rows() -> Vec<StateRows> {
                 row(json!("c"), fires(i64::MAX)),
                 row(json!("d"), fires(0)),
             ],
-            vec![
-                gone(json!("a"), fires(10)),
-                row(json!("a"), fires(30)),
-                gone(json!("c"), fires(i64::MAX)),
-            ],
+            vec![gone(json!("a"), fires(10)), row(json!("a"), fires(30)), gone(json!("c"), fires(i64::MAX))],
         ),
         operator(
             "operator-list",
             StateKind::OperatorList,
-            vec![
-                json!({"file": "a.csv", "line": 42}),
-                json!({"file": "b.csv", "line": 0}),
-            ],
+            vec![json!({"file": "a.csv", "line": 42}), json!({"file": "b.csv", "line": 0})],
         ),
-        operator(
-            "operator-union",
-            StateKind::OperatorUnion,
-            vec![json!({"transaction": "t-1"})],
-        ),
-        operator(
-            "broadcast",
-            StateKind::Broadcast,
-            vec![json!({"rule": "all", "limit": 3})],
-        ),
+        operator("operator-union", StateKind::OperatorUnion, vec![json!({"transaction": "t-1"})]),
+        operator("broadcast", StateKind::Broadcast, vec![json!({"rule": "all", "limit": 3})]),
     ]
 }

@@ -30,7 +30,7 @@ pub(crate) struct Part {
     pub(crate) uid: String,
     pub(crate) subtask: usize,
     pub(crate) range: HashRange,
-    /// Whether the rows are all there is, rather than what changed.
+    /// Whether the last part was lost, so that this one holds everything.
     pub(crate) whole: bool,
     pub(crate) keyed: Vec<(StateName, StateKind, KeyedRows)>,
     pub(crate) operator_states: Vec<(StateName, Vec<String>)>,
@@ -85,7 +85,7 @@ fn write(part: Part, store: &Store, handle: &Handle) -> ToCoordinator {
             "an earlier part was lost, so that this one is not enough; the next one will be whole".to_owned();
         return ToCoordinator::Declined { epoch, operator: uid, reason };
     }
-    match write_keyed(&job, keyed, range, whole, store, handle) {
+    match write_keyed(&job, keyed, range, store, handle) {
         Ok(mut states) => {
             let rows = operator_states.into_iter();
             states.extend(rows.map(|(name, rows)| StatePart { name, chunks: Vec::new(), rows }));
@@ -103,14 +103,13 @@ fn write_keyed(
     job: &JobName,
     keyed: Vec<(StateName, StateKind, KeyedRows)>,
     range: HashRange,
-    whole: bool,
     store: &Store,
     handle: &Handle,
 ) -> Result<Vec<StatePart>, Error> {
     let mut names = Vec::new();
     let mut chunks = Vec::new();
     for (name, state, rows) in keyed {
-        let encoded = encode(job, state, rows, range, whole)?;
+        let encoded = encode(job, state, rows, range)?;
         names.push((name, encoded.len()));
         chunks.extend(encoded);
     }
@@ -121,18 +120,12 @@ fn write_keyed(
 }
 
 /// Encodes the rows of one state: nothing if nothing changed, several chunks if there are many.
-fn encode(
-    job: &JobName,
-    state: StateKind,
-    rows: KeyedRows,
-    range: HashRange,
-    whole: bool,
-) -> Result<Vec<EncodedChunk>, Error> {
-    if rows.is_empty() && !whole {
+fn encode(job: &JobName, state: StateKind, rows: KeyedRows, range: HashRange) -> Result<Vec<EncodedChunk>, Error> {
+    if rows.is_empty() && !rows.whole {
         return Ok(Vec::new());
     }
-    let kind = if whole { ChunkKind::Base } else { ChunkKind::Delta };
-    let parts = rows.into_batches(range, CHUNK_ROWS, whole)?;
+    let kind = if rows.whole { ChunkKind::Base } else { ChunkKind::Delta };
+    let parts = rows.into_batches(range, CHUNK_ROWS)?;
     parts
         .into_iter()
         .map(|(range, batch)| {

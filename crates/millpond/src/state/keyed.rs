@@ -56,8 +56,9 @@ pub(crate) trait Store {
     fn sweep(&mut self, slot: Slot) -> bool;
     /// Whether entries can expire.
     fn expires(&self) -> bool;
-    /// Marks what a snapshot must take: what changed since the last one, or everything.
-    fn freeze(&mut self, everything: bool);
+    /// Marks what a snapshot must take: what changed since the last one, or everything, if that was asked for or comes to
+    /// much the same. Says whether it is everything. `keys` is how many keys the operator has.
+    fn freeze(&mut self, everything: bool, keys: usize) -> bool;
     /// Copies rows of the frozen snapshot, at most `budget`, which is reduced. `true` when nothing is left to copy.
     fn copy_slice(&mut self, budget: &mut usize) -> bool;
     /// The copied rows.
@@ -83,6 +84,8 @@ pub(crate) struct KeyedStates<K> {
     keys: KeyTable<K>,
     states: Vec<Registered>,
     key_field: FieldRef,
+    /// For each state, whether the snapshot being copied takes all of it.
+    whole: Vec<bool>,
     /// State being copied, counted from the end of the freeze; `None` if no copy is under way.
     copying: Option<usize>,
     sweep_at: usize,
@@ -90,7 +93,15 @@ pub(crate) struct KeyedStates<K> {
 
 impl<K: StateValue + Eq> KeyedStates<K> {
     pub(crate) fn new(cursor: Rc<Cursor>, states: Vec<Registered>, key_field: FieldRef) -> Self {
-        KeyedStates { cursor, keys: KeyTable::new(), states, key_field, copying: None, sweep_at: 0 }
+        KeyedStates {
+            cursor,
+            keys: KeyTable::new(),
+            states,
+            key_field,
+            whole: Vec::new(),
+            copying: None,
+            sweep_at: 0,
+        }
     }
 
     pub(crate) fn declarations(&self) -> impl Iterator<Item = &StateDeclaration> {
@@ -153,9 +164,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     pub(crate) fn freeze(&mut self, everything: bool) {
         self.cursor.tombstoned.borrow_mut().clear();
         self.keys.freeze();
-        for state in &self.states {
-            state.store.borrow_mut().freeze(everything);
-        }
+        let keys = self.keys.len();
+        self.whole = self.states.iter().map(|state| state.store.borrow_mut().freeze(everything, keys)).collect();
         self.copying = Some(0);
     }
 
@@ -174,20 +184,23 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             }
             at += 1;
         }
-        let all = self.states.iter().map(|state| self.with_keys(state.store.borrow_mut().take_rows())).collect();
+        let all = {
+            let rows = |state: &Registered| state.store.borrow_mut().take_rows();
+            self.states.iter().zip(&self.whole).map(|(state, whole)| self.with_keys(rows(state), *whole)).collect()
+        };
         self.keys.thaw();
         self.copying = None;
         Some(all)
     }
 
-    fn with_keys(&self, rows: Box<dyn Rows>) -> KeyedRows {
+    fn with_keys(&self, rows: Box<dyn Rows>, whole: bool) -> KeyedRows {
         let slots = rows.slots();
         let keys = TypedKeys {
             hashes: slots.iter().map(|slot| self.keys.hash(*slot)).collect(),
             keys: slots.iter().map(|slot| self.keys.key(*slot).clone()).collect(),
             field: Arc::clone(&self.key_field),
         };
-        KeyedRows { keys: Box::new(keys), rows }
+        KeyedRows { keys: Box::new(keys), rows, whole }
     }
 
     /// Puts the rows of a batch of state number `state` in place: live rows are set, tombstones remove.

@@ -28,6 +28,8 @@ struct Entry<V> {
 pub(crate) struct MapStore<M, V> {
     cursor: Rc<Cursor>,
     maps: Vec<BTreeMap<M, Entry<V>>>,
+    /// Entries of all maps together.
+    entries: usize,
     ttl: Option<Ttl>,
     tracker: Tracker<(Slot, M)>,
     copied: MapRows<M, V>,
@@ -91,6 +93,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         MapStore {
             cursor,
             maps: Vec::new(),
+            entries: 0,
             ttl,
             tracker: Tracker::new(),
             copied: MapRows::new(Arc::clone(map_key), codec::nullable(value), ttl.is_some()),
@@ -161,6 +164,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         let expires_at = self.expiry();
         if let Some(value) = value {
             self.maps[slot as usize].insert(key, Entry { value, mark, expires_at });
+            self.entries += 1;
         }
         None
     }
@@ -178,6 +182,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
 
     fn remove_at(&mut self, slot: Slot, key: &M) -> Option<V> {
         let entry = self.maps[slot as usize].remove(key)?;
+        self.entries -= 1;
         if self.tracker.is_due(entry.mark) {
             self.copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
             // It is in the snapshot being copied, so the next one must say that it went.
@@ -231,7 +236,8 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         self.ttl.is_some()
     }
 
-    fn freeze(&mut self, everything: bool) {
+    fn freeze(&mut self, everything: bool, _keys: usize) -> bool {
+        let everything = everything || self.tracker.is_mostly_changed(self.entries);
         if everything {
             for (slot, map) in self.maps.iter_mut().enumerate() {
                 for (key, entry) in map {
@@ -240,6 +246,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
             }
         }
         self.tracker.freeze();
+        everything
     }
 
     fn copy_slice(&mut self, budget: &mut usize) -> bool {
@@ -280,7 +287,8 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         for (row, (key, value)) in keys.into_iter().zip(values).enumerate() {
             self.grow(slots[row]);
             let expires_at = expiries.as_ref().and_then(|e| e[row]).unwrap_or_else(|| self.expiry());
-            self.maps[slots[row] as usize].insert(key, Entry { value, mark: Mark::RESTORED, expires_at });
+            let entry = Entry { value, mark: Mark::RESTORED, expires_at };
+            self.entries += usize::from(self.maps[slots[row] as usize].insert(key, entry).is_none());
         }
         Ok(())
     }
@@ -289,7 +297,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         let keys: Vec<M> = codec::decode_column(batch, "map_key")?;
         for (slot, key) in slots.iter().zip(keys) {
             if let Some(map) = self.maps.get_mut(*slot as usize) {
-                map.remove(&key);
+                self.entries -= usize::from(map.remove(&key).is_some());
             }
         }
         Ok(())

@@ -50,6 +50,8 @@ impl<K: Serialize + Send> Keys for TypedKeys<K> {
 pub(crate) struct KeyedRows {
     pub(crate) keys: Box<dyn Keys>,
     pub(crate) rows: Box<dyn Rows>,
+    /// Whether they are all that the state has, rather than what changed.
+    pub(crate) whole: bool,
 }
 
 impl KeyedRows {
@@ -58,18 +60,17 @@ impl KeyedRows {
     }
 
     /// The rows as batches of about `most` rows, each with its part of `range`; sorted by hash, tombstones before the
-    /// rows that replace them. If the rows are the `whole` of a state, tombstones are left out.
+    /// rows that replace them. If the rows are the whole of a state, tombstones are left out.
     pub(crate) fn into_batches(
         self,
         range: HashRange,
         most: usize,
-        whole: bool,
     ) -> Result<Vec<(HashRange, RecordBatch)>, Error> {
         let hashes = self.keys.hashes();
         let deleted = self.rows.deleted();
         let rows = u32::try_from(hashes.len())
             .map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
-        let mut order: Vec<u32> = (0..rows).filter(|row| !(whole && deleted[*row as usize])).collect();
+        let mut order: Vec<u32> = (0..rows).filter(|row| !(self.whole && deleted[*row as usize])).collect();
         // A stable sort: rows that are equal in both keep the order in which they were copied.
         order.sort_by_key(|row| (hashes[*row as usize], !deleted[*row as usize]));
 

@@ -131,13 +131,15 @@ impl Store for TimerStore {
         false
     }
 
-    fn freeze(&mut self, everything: bool) {
+    fn freeze(&mut self, everything: bool, _keys: usize) -> bool {
+        let everything = everything || self.tracker.is_mostly_changed(self.timers.len());
         if everything {
             for (id, mark) in &mut self.timers {
                 self.tracker.change(mark, || *id);
             }
         }
         self.tracker.freeze();
+        everything
     }
 
     fn copy_slice(&mut self, budget: &mut usize) -> bool {

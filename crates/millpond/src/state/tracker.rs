@@ -86,6 +86,13 @@ impl<Id> Tracker<Id> {
         Mark::RESTORED
     }
 
+    /// Whether so much has changed that writing all `live` entries costs no more than twice as much as writing what
+    /// changed: then there will be nothing to fold together later.
+    pub(crate) fn is_mostly_changed(&self, live: usize) -> bool {
+        let changed = self.changed.len() + self.removed.len();
+        changed > 0 && changed.saturating_mul(2) >= live
+    }
+
     /// Sets aside what changed since the last freeze. The last copy is complete by then.
     pub(crate) fn freeze(&mut self) {
         debug_assert!(self.frozen.is_none(), "one snapshot at a time");

@@ -188,7 +188,8 @@ impl<V: StateValue> Store for ValueStore<V> {
         self.ttl.is_some()
     }
 
-    fn freeze(&mut self, everything: bool) {
+    fn freeze(&mut self, everything: bool, keys: usize) -> bool {
+        let everything = everything || self.tracker.is_mostly_changed(keys);
         if everything {
             for at in 0..self.values.len() {
                 if self.values[at].is_some() {
@@ -197,6 +198,7 @@ impl<V: StateValue> Store for ValueStore<V> {
             }
         }
         self.tracker.freeze();
+        everything
     }
 
     fn copy_slice(&mut self, budget: &mut usize) -> bool {
