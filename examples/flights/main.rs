@@ -48,11 +48,9 @@ struct Options {
 
 /// The job.
 fn flights(env: &Env<'_>, options: &Options) -> Result<(), Error> {
-    let flights = env.source(
-        Files::csv::<Flight>(inputs(options)).follow(options.follow).rate(options.rate),
-        WatermarkStrategy::bounded_out_of_orderness(options.out_of_orderness).timestamps(Flight::scheduled),
-    );
-    let flights = flights.uid("flights");
+    let files = Files::csv::<Flight>(inputs(options)).follow(options.follow).rate(options.rate);
+    let departures = WatermarkStrategy::bounded_out_of_orderness(options.out_of_orderness);
+    let flights = env.source(files, departures.timestamps(Flight::scheduled)).uid("flights");
 
     flights
         .clone()
@@ -60,7 +58,7 @@ fn flights(env: &Env<'_>, options: &Options) -> Result<(), Error> {
         .fold(Totals::add)
         .uid("carrier-totals")
         .map(CarrierTotals::new)
-        .sink(results(options, "carriers"))
+        .sink(output(options, "carriers"))
         .uid("carriers");
 
     flights
@@ -69,7 +67,7 @@ fn flights(env: &Env<'_>, options: &Options) -> Result<(), Error> {
         .fold(Totals::add)
         .uid("hourly-origins")
         .map(OriginHour::new)
-        .sink(results(options, "hourly"))
+        .sink(output(options, "hourly"))
         .uid("hourly");
     Ok(())
 }
@@ -79,8 +77,8 @@ fn inputs(options: &Options) -> Vec<PathBuf> {
     if options.input.is_empty() { vec![BUNDLED.into()] } else { options.input.clone() }
 }
 
-/// One of the two outputs.
-fn results(options: &Options, folder: &str) -> FileSink {
+/// Where one of the two results goes.
+fn output(options: &Options, folder: &str) -> FileSink {
     FileSink::json_lines(options.output.join(folder)).replace_on_fresh_start(true)
 }
 
