@@ -122,10 +122,7 @@ async fn a_directory_conforms() {
     conforms(directory.path().join("store").to_str().unwrap()).await;
     let url = format!("file://{}", directory.path().join("other").display());
     conforms(&url).await;
-    assert!(
-        std::fs::read_dir(directory.path().join("store/tmp")).unwrap().next().is_none(),
-        "no scratch is left"
-    );
+    assert!(std::fs::read_dir(directory.path().join("store/tmp")).unwrap().next().is_none(), "no scratch is left");
 }
 
 #[tokio::test]
