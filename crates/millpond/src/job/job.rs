@@ -100,8 +100,10 @@ impl Job {
             let (outcome, publisher) = session.run(restored, asked, stop).await;
             (outcome, Some(publisher))
         });
-        let running = RunningJob::new(runtime, run, requests, interrupt);
-        Ok(RunningJob { view: Some(view), restore_plan, ..running })
+        let mut running = RunningJob::new(runtime, run, requests, interrupt);
+        running.view = Some(view);
+        running.restore_plan = restore_plan;
+        Ok(running)
     }
 
     fn launch(&self, options: RunOptions) -> Result<Launch, Error> {
@@ -298,5 +300,14 @@ impl RunningJob {
                 view.changed().await.map_err(|_| Error::failed("the job ended before the savepoint was taken"))?;
             }
         })
+    }
+}
+
+impl Drop for RunningJob {
+    fn drop(&mut self) {
+        if !self.run.is_finished() {
+            self.interrupt.notify_one();
+            let _ = self.runtime.block_on(&mut self.run);
+        }
     }
 }

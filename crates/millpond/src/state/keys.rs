@@ -43,7 +43,8 @@ impl<K: Clone + Eq> KeyTable<K> {
         let KeyTable { table, keys, hashes, free, .. } = self;
         match table.entry(
             spread(hash),
-            |slot| hashes[*slot as usize] == hash && keys[*slot as usize] == *key,
+            // The table compares seven bits of the hash itself; the key alone decides, and is one place less to look at.
+            |slot| keys[*slot as usize] == *key,
             |slot| spread(hashes[*slot as usize]),
         ) {
             hashbrown::hash_table::Entry::Occupied(entry) => (*entry.get(), false),

@@ -15,11 +15,16 @@ use super::tracker::{Mark, Next, Tracker};
 use crate::error::Error;
 use crate::time::millis;
 
+/// A value and what is known of it, side by side: each record touches both.
+struct Entry<V> {
+    value: Option<V>,
+    mark: Mark,
+}
+
 /// Values by slot. Reading and writing are for the cursor's key.
 pub(crate) struct ValueStore<V> {
     cursor: Rc<Cursor>,
-    values: Vec<Option<V>>,
-    marks: Vec<Mark>,
+    entries: Vec<Entry<V>>,
     /// When each entry expires, in milliseconds since 1970; empty without a TTL.
     expiries: Vec<i64>,
     ttl: Option<Ttl>,
@@ -71,8 +76,7 @@ impl<V: StateValue> ValueStore<V> {
     pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef) -> Self {
         ValueStore {
             cursor,
-            values: Vec::new(),
-            marks: Vec::new(),
+            entries: Vec::new(),
             expiries: Vec::new(),
             ttl,
             tracker: Tracker::new(),
@@ -83,7 +87,7 @@ impl<V: StateValue> ValueStore<V> {
     #[inline]
     fn here(&mut self) -> usize {
         let slot = self.cursor.slot() as usize;
-        if slot >= self.values.len() {
+        if slot >= self.entries.len() {
             self.grow(slot + 1);
         }
         slot
@@ -91,8 +95,7 @@ impl<V: StateValue> ValueStore<V> {
 
     #[cold]
     fn grow(&mut self, len: usize) {
-        self.values.resize_with(len, || None);
-        self.marks.resize(len, Mark::default());
+        self.entries.resize_with(len, || Entry { value: None, mark: Mark::default() });
         if self.ttl.is_some() {
             self.expiries.resize(len, i64::MAX);
         }
@@ -104,12 +107,12 @@ impl<V: StateValue> ValueStore<V> {
         let at = self.here();
         if let Some(ttl) = self.ttl {
             self.expire(at);
-            if ttl.update == TtlUpdate::OnReadAndWrite && self.values[at].is_some() {
+            if ttl.update == TtlUpdate::OnReadAndWrite && self.entries[at].value.is_some() {
                 self.before_change(at);
                 self.expiries[at] = self.cursor.now().saturating_add(millis(ttl.duration));
             }
         }
-        self.values[at].as_ref()
+        self.entries[at].value.as_ref()
     }
 
     /// The place of the current key's value, for a change: the entry counts as changed.
@@ -123,7 +126,7 @@ impl<V: StateValue> ValueStore<V> {
         } else {
             self.before_change(at);
         }
-        &mut self.values[at]
+        &mut self.entries[at].value
     }
 
     /// Removes the value of the current key.
@@ -135,50 +138,50 @@ impl<V: StateValue> ValueStore<V> {
 
     #[inline]
     fn before_change(&mut self, at: usize) {
-        if self.tracker.is_due(self.marks[at]) {
+        if self.tracker.is_due(self.entries[at].mark) {
             self.copy(at);
         }
-        self.tracker.change(&mut self.marks[at], || at as Slot);
+        self.tracker.change(&mut self.entries[at].mark, || at as Slot);
     }
 
     fn remove(&mut self, at: usize) {
-        if self.values[at].is_none() {
+        if self.entries[at].value.is_none() {
             return;
         }
-        if self.tracker.is_due(self.marks[at]) {
+        if self.tracker.is_due(self.entries[at].mark) {
             self.copy(at);
         }
-        if self.tracker.remove(self.marks[at], || at as Slot) {
+        if self.tracker.remove(self.entries[at].mark, || at as Slot) {
             self.cursor.tombstone(at as Slot);
         }
-        self.marks[at] = Mark::default();
-        self.values[at] = None;
+        self.entries[at].mark = Mark::default();
+        self.entries[at].value = None;
     }
 
     #[inline]
     fn expire(&mut self, at: usize) {
-        if self.values[at].is_some() && self.expiries[at] <= self.cursor.now() {
+        if self.entries[at].value.is_some() && self.expiries[at] <= self.cursor.now() {
             self.remove(at);
             self.cursor.emptied();
         }
     }
 
     fn copy(&mut self, at: usize) {
-        if let Some(value) = &self.values[at] {
+        if let Some(value) = &self.entries[at].value {
             let expiry = self.ttl.map(|_| self.expiries[at]);
             self.copied.push(at as Slot, Some(value.clone()), expiry);
         }
-        self.marks[at] = self.tracker.copied();
+        self.entries[at].mark = self.tracker.copied();
     }
 }
 
 impl<V: StateValue> Store for ValueStore<V> {
     fn is_present(&self, slot: Slot) -> bool {
-        self.values.get(slot as usize).is_some_and(Option::is_some)
+        self.entries.get(slot as usize).is_some_and(|entry| entry.value.is_some())
     }
 
     fn sweep(&mut self, slot: Slot) -> bool {
-        if self.ttl.is_some() && (slot as usize) < self.values.len() {
+        if self.ttl.is_some() && (slot as usize) < self.entries.len() {
             self.expire(slot as usize);
         }
         self.is_present(slot)
@@ -191,9 +194,9 @@ impl<V: StateValue> Store for ValueStore<V> {
     fn freeze(&mut self, everything: bool, keys: usize) -> bool {
         let everything = everything || self.tracker.is_mostly_changed(keys);
         if everything {
-            for at in 0..self.values.len() {
-                if self.values[at].is_some() {
-                    self.tracker.change(&mut self.marks[at], || at as Slot);
+            for at in 0..self.entries.len() {
+                if self.entries[at].value.is_some() {
+                    self.tracker.change(&mut self.entries[at].mark, || at as Slot);
                 }
             }
         }
@@ -207,7 +210,7 @@ impl<V: StateValue> Store for ValueStore<V> {
             match self.tracker.next() {
                 Next::Changed(slot) => {
                     let at = slot as usize;
-                    if self.tracker.is_due(self.marks[at]) {
+                    if self.tracker.is_due(self.entries[at].mark) {
                         self.copy(at);
                     }
                 }
@@ -233,11 +236,11 @@ impl<V: StateValue> Store for ValueStore<V> {
         };
         for (row, value) in values.into_iter().enumerate() {
             let at = slots[row] as usize;
-            if at >= self.values.len() {
+            if at >= self.entries.len() {
                 self.grow(at + 1);
             }
-            self.values[at] = Some(value);
-            self.marks[at] = Mark::RESTORED;
+            self.entries[at].value = Some(value);
+            self.entries[at].mark = Mark::RESTORED;
             if let Some(ttl) = self.ttl {
                 let fresh = self.cursor.now().saturating_add(millis(ttl.duration));
                 self.expiries[at] = expiries.as_ref().and_then(|e| e[row]).unwrap_or(fresh);
@@ -248,9 +251,8 @@ impl<V: StateValue> Store for ValueStore<V> {
 
     fn restore_dead(&mut self, slots: &[Slot], _batch: &RecordBatch) -> Result<(), Error> {
         for slot in slots {
-            if let Some(value) = self.values.get_mut(*slot as usize) {
-                *value = None;
-                self.marks[*slot as usize] = Mark::default();
+            if let Some(entry) = self.entries.get_mut(*slot as usize) {
+                *entry = Entry { value: None, mark: Mark::default() };
             }
         }
         Ok(())

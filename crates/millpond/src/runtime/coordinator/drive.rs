@@ -453,7 +453,9 @@ impl<'a> Driver<'a> {
         let Request { kind, requested_by, reply } = request;
         let refuse = |reason: &str| Err(Refusal(reason.to_owned()));
         let mut end = None;
-        let answer = if self.closing && kind != RequestKind::Cancel {
+        let answer = if let Some(reason) = self.tag_is_taken(&kind).await {
+            refuse(&reason)
+        } else if self.closing && kind != RequestKind::Cancel {
             refuse("the job is already stopping, or its input has ended")
         } else if self.ready < self.workers && kind != RequestKind::Cancel {
             refuse("the job is still starting; try again in a moment")
@@ -486,6 +488,21 @@ impl<'a> Driver<'a> {
         // Whoever asked may have gone; the log has the answer.
         let _ = reply.send(answer);
         Ok(end)
+    }
+
+    /// Why the name that a savepoint is to have cannot be given; better said before it is taken.
+    async fn tag_is_taken(&self, kind: &RequestKind) -> Option<String> {
+        let (RequestKind::Savepoint { tag: Some(tag), .. } | RequestKind::Stop { tag: Some(tag), .. }) = kind
+        else {
+            return None;
+        };
+        match self.session.history.tagged(tag).await {
+            Ok(None) => None,
+            Ok(Some(id)) => {
+                Some(format!("the tag '{tag}' is that of {id}; choose another, or take it away first"))
+            }
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     fn stop(&mut self, asked: Asked, drain: bool) {

@@ -105,6 +105,12 @@ impl History {
         self.snapshots.iter().find(|entry| entry.id() == *id)
     }
 
+    /// The snapshot that has a name, if one has.
+    pub(crate) async fn tagged(&self, tag: &Tag) -> Result<Option<SnapshotId>, Error> {
+        let tags = repository::tags(&self.store, &self.job).await?;
+        Ok(tags.get(tag).map(|mark| SnapshotId { job: self.job.clone(), sequence: mark.sequence }))
+    }
+
     /// Gives a name to a snapshot.
     pub(crate) async fn tag(&self, id: &SnapshotId, tag: &Tag, by: Option<String>) -> Result<(), Error> {
         Ok(repository::tag(&self.store, id, tag, by, None).await?)
