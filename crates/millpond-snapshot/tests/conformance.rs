@@ -30,6 +30,15 @@ async fn a_store_is_not_made_where_no_directory_is() {
     assert!(!directory.path().join("not-mounted").exists());
 }
 
+#[tokio::test]
+async fn a_file_where_a_directory_should_be_is_an_error_and_no_object() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path().to_str().unwrap(), OpenMode::CreateIfMissing).await.unwrap();
+    std::fs::write(directory.path().join("chunks"), "in the way").unwrap();
+    let put = store.put_if_absent(&Path::from("chunks/ab/x.parquet"), Bytes::from_static(b"rows")).await;
+    assert!(put.is_err(), "{put:?}");
+}
+
 /// Runs the whole suite on a store that does not exist yet.
 async fn conforms(address: &str) {
     let missing = Store::open(address, OpenMode::Existing).await.unwrap_err();

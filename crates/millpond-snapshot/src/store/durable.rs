@@ -80,8 +80,13 @@ pub(super) fn create_directory(directory: &FsPath) -> io::Result<()> {
     };
     create_directory(parent)?;
     match fs::create_dir(directory) {
-        // By somebody else, a moment ago. If it is a file, what comes next will say so.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || directory.is_file() => Err(error),
+        // By somebody else, a moment ago. A file in its place is another thing: that an object exists may be said of
+        // the object only.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !directory.is_dir() => {
+            let problem = format!("there is a file where the directory {} should be", directory.display());
+            Err(io::Error::new(io::ErrorKind::NotADirectory, problem))
+        }
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => sync_directory(parent),
     }
 }
