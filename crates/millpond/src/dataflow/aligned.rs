@@ -12,7 +12,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::ParallelizationContract;
@@ -45,6 +45,26 @@ impl Wake {
             (Wake::Soon, _) | (_, Wake::Soon) => Wake::Soon,
             (Wake::After(a), Wake::After(b)) => Wake::After(a.min(b)),
             (Wake::OnInput, wake) | (wake, Wake::OnInput) => wake,
+        }
+    }
+}
+
+/// The longest that an alarm is set for: being polled now and then does no harm.
+const LONGEST_ALARM: Duration = Duration::from_secs(3600);
+
+/// Wakes an operator later. Timely never withdraws an activation that it was asked for, so one that is set and comes
+/// early enough is left to do.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm(Option<Instant>);
+
+impl Alarm {
+    pub(crate) fn set(&mut self, delay: Duration, activator: &Activator) {
+        let delay = delay.min(LONGEST_ALARM);
+        let now = Instant::now();
+        let at = now + delay;
+        if self.0.is_none_or(|set| set <= now || at < set) {
+            self.0 = Some(at);
+            activator.activate_after(delay);
         }
     }
 }
@@ -248,6 +268,7 @@ where
         let mut watermark = EventTime::MIN;
         out.advance(Time::new(epoch, logic.output_watermark(watermark)));
         let mut ended = false;
+        let mut alarm = Alarm::default();
 
         move |frontiers| {
             if ended || reporter.has_failed() {
@@ -284,7 +305,7 @@ where
             });
             match wake {
                 Some(Wake::Soon) => activator.activate(),
-                Some(Wake::After(delay)) => activator.activate_after(delay),
+                Some(Wake::After(delay)) => alarm.set(delay, &activator),
                 Some(Wake::OnInput) | None => {}
             }
         }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use millpond_snapshot::chunk::StateKind;
 use millpond_snapshot::manifest::{Manifest, OperatorSnapshot, SchemaFields, StateSnapshot};
 
 use super::plan::{OperatorPlan, Plan, is_internal};
@@ -184,7 +185,10 @@ fn left_over(snapshot: &OperatorSnapshot, taker: Option<&OperatorPlan>, flags: &
     let uid = snapshot.uid.to_string();
     let taken =
         |state: &StateSnapshot| taker.is_some_and(|t| t.states.iter().any(|declared| declared.name == state.name));
-    let gone = snapshot.states.iter().filter(|state| !taken(state) && rows(state) > 0);
+    // How far event time had come is what a keyed operator keeps for itself; without the operator it means nothing.
+    let keyed = snapshot.states.iter().any(|state| state.kind == StateKind::Timers);
+    let own = |state: &StateSnapshot| keyed && state.kind == StateKind::OperatorUnion && state.name.as_str() == "watermark";
+    let gone = snapshot.states.iter().filter(|state| !taken(state) && rows(state) > 0 && !own(state));
     gone.map(|state| StatePlan {
         uid: uid.clone(),
         from: None,
@@ -196,7 +200,6 @@ fn left_over(snapshot: &OperatorSnapshot, taker: Option<&OperatorPlan>, flags: &
         },
         rows: Some(rows(state)),
     })
-    .filter(|state| state.state != "watermark")
     .collect()
 }
 

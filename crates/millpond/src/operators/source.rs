@@ -127,12 +127,14 @@ pub(crate) struct SplitState<P> {
 struct Pending<P> {
     state: SplitState<P>,
     watermark: EventTime,
+    /// Since when it has had nothing; `None` if it has not been opened.
+    quiet_since: Option<Instant>,
 }
 
 impl<P> From<SplitState<P>> for Pending<P> {
     /// One that has not been opened: nothing is known of what is in it.
     fn from(state: SplitState<P>) -> Self {
-        Pending { state, watermark: EventTime::MIN }
+        Pending { state, watermark: EventTime::MIN, quiet_since: None }
     }
 }
 
@@ -152,7 +154,8 @@ impl<S: Source> Open<S> {
 
     fn park(self) -> Pending<S::Split> {
         let watermark = self.watermark();
-        Pending { state: SplitState { split: self.reader.split(), greatest: self.greatest }, watermark }
+        let state = SplitState { split: self.reader.split(), greatest: self.greatest };
+        Pending { state, watermark, quiet_since: Some(self.last_record) }
     }
 }
 
@@ -233,14 +236,14 @@ impl<S: Source> Reader<S> {
 
     fn open_pending(&mut self) -> Result<(), Failure> {
         while self.open.len() < OPEN_SPLITS {
-            let Some(Pending { state, .. }) = self.pending.pop_front() else { return Ok(()) };
+            let Some(Pending { state, quiet_since, .. }) = self.pending.pop_front() else { return Ok(()) };
             let SplitState { split, greatest } = state;
             let mut generator = self.strategy.generator.as_ref().map(|make| make());
             if let (Some(generator), true) = (&mut generator, greatest != EventTime::MIN) {
                 generator.observe(greatest);
             }
             let reader = self.source.borrow().open(split).map_err(failed)?;
-            self.open.push_back(Open { reader, generator, greatest, waiting: false, last_record: Instant::now() });
+            self.open.push_back(Open { reader, generator, greatest, waiting: quiet_since.is_some(), last_record: quiet_since.unwrap_or_else(Instant::now) });
         }
         Ok(())
     }
@@ -305,10 +308,10 @@ impl<S: Source> Reader<S> {
     /// The least watermark of the splits that are not idle; one that waits to be opened holds it back too.
     fn measure(&mut self) {
         let idle_after = self.strategy.idle_after;
-        let is_idle =
-            |split: &&Open<S>| split.waiting && idle_after.is_some_and(|d| split.last_record.elapsed() >= d);
-        let busy = self.open.iter().filter(|split| !is_idle(split)).map(Open::watermark);
-        let least = busy.chain(self.pending.iter().map(|pending| pending.watermark)).min();
+        let is_idle = |since: Instant| idle_after.is_some_and(|duration| since.elapsed() >= duration);
+        let open = self.open.iter().filter(|split| !(split.waiting && is_idle(split.last_record)));
+        let pending = self.pending.iter().filter(|split| !split.quiet_since.is_some_and(is_idle));
+        let least = open.map(Open::watermark).chain(pending.map(|split| split.watermark)).min();
         self.status.idle = least.is_none() && !self.is_finished();
         self.watermark = self.watermark.max(least.unwrap_or(EventTime::MIN));
     }
@@ -351,7 +354,8 @@ impl<S: Source> Operator for Reader<S> {
         if stopped || self.is_finished() {
             self.status.idle = false;
             self.say();
-            return Ok(Wake::OnInput);
+            let said = self.status.watermark == self.output_watermark(EventTime::MIN);
+            return Ok(if said { Wake::OnInput } else { Wake::After(STATUS_INTERVAL) });
         }
         self.open_pending()?;
         let wake = if self.open.is_empty() {

@@ -153,12 +153,14 @@ impl Meeting {
         let mut sockets: Sockets = (0..self.cluster.hosts.len()).map(|_| None).collect();
         let mut lead = self.connect(0, deadline)?;
         send(&mut lead, &self.hello).map_err(lost)?;
-        lead.set_read_timeout(Some(MEETING_TIMEOUT + PATIENCE)).map_err(lost)?;
+        // Process 0 is the clock: it may be waiting for the others, or for its next attempt.
+        lead.set_read_timeout(None).map_err(lost)?;
         let welcome = match receive_patiently::<Answer>(&mut lead).map_err(lost)? {
             Answer::Welcome(welcome) => *welcome,
             Answer::Refused(reason) => return Err(Error::input(reason)),
         };
         sockets[0] = Some(lead);
+        let deadline = Instant::now() + MEETING_TIMEOUT;
         for (other, place) in sockets.iter_mut().enumerate().take(me).skip(1) {
             let mut socket = self.connect(other, deadline)?;
             send(&mut socket, &self.hello).map_err(lost)?;

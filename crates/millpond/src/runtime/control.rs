@@ -16,6 +16,7 @@ use timely::worker::Worker;
 
 use super::mailbox::{Envelope, Mailbox, Outbound, Outbox};
 use super::message::{ToCoordinator, ToWorker};
+use crate::dataflow::aligned::Alarm;
 use crate::dataflow::flow::Flow;
 
 /// How often processes tell each other how many records are under way, when that has changed.
@@ -81,6 +82,7 @@ fn speak<'s>(
     builder.build(move |mut capabilities| {
         let mut capability = capabilities.pop();
         let mut last_balance = 0;
+        let mut alarm = Alarm::default();
         move |_frontiers| {
             let Some(held) = &capability else { return };
             let mut activated = output.activate();
@@ -103,7 +105,7 @@ fn speak<'s>(
                         session.give(((other * threads) as u64, encode(&Envelope::Down(message))));
                     }
                 }
-                activator.activate_after(FLOW_INTERVAL);
+                alarm.set(FLOW_INTERVAL, &activator);
             }
             drop(session);
             drop(activated);

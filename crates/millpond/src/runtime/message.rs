@@ -48,6 +48,16 @@ pub(crate) enum ToCoordinator {
     },
 }
 
+impl ToCoordinator {
+    /// The failure that it reports, if it reports one.
+    pub(crate) fn into_failure(self) -> Option<FailureReport> {
+        match self {
+            ToCoordinator::Failed(report) => Some(report),
+            _ => None,
+        }
+    }
+}
+
 /// A subtask's part of the snapshot of an epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Acknowledgement {

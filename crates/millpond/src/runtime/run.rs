@@ -16,6 +16,7 @@ use super::cluster::{Hello, Meeting, Welcome};
 use super::coordinator::assembly::Assembly;
 use super::coordinator::drive::{AttemptEnd, Driver, Ears, RunEnd, new_id};
 use super::coordinator::history::History;
+use super::coordinator::pending::Asked;
 use super::coordinator::publish::Publisher;
 use super::lost;
 use super::message::ToWorker;
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     /// The snapshot that the next attempt starts from.
     pub(crate) base: Option<Entry>,
     pub(crate) publisher: Publisher,
+    /// A stop whose savepoint was published and whose last entry was not written yet.
+    pub(crate) stopping: Option<Asked>,
     workers: usize,
     meeting: Option<Meeting>,
 }
@@ -122,7 +125,7 @@ impl Launch {
         };
         let (publisher, view) = Publisher::new(view);
         let session =
-            Session { options, definition, plan, job, store, history, base, publisher, workers, meeting };
+            Session { options, definition, plan, job, store, history, base, publisher, stopping: None, workers, meeting };
         Ok(Begun { session, restored, restore_plan, view })
     }
 

@@ -3,6 +3,7 @@
 //! One thread a worker, and one queue: parts become durable in the order in which they were frozen, so that a later
 //! delta never comes before an earlier one.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -53,7 +54,12 @@ impl Writer {
             .name(format!("snapshot-{worker}"))
             .spawn(move || {
                 for part in parts {
-                    outbox.send(write(part, &store, &handle));
+                    let (epoch, operator, lost) = (part.epoch, part.uid.clone(), Arc::clone(&part.lost));
+                    let written = catch_unwind(AssertUnwindSafe(|| write(part, &store, &handle)));
+                    outbox.send(written.unwrap_or_else(|_| {
+                        lost.store(true, Ordering::Relaxed);
+                        ToCoordinator::Declined { epoch, operator, reason: "writing it panicked".to_owned() }
+                    }));
                 }
             })
             .map_err(|error| Error::failed(format!("no thread for snapshots could be started: {error}")))?;

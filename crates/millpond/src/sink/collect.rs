@@ -83,6 +83,15 @@ pub struct CollectSink<T> {
     items: Vec<T>,
 }
 
+impl<T> Drop for CollectSink<T> {
+    /// The next attempt of the same run opens it anew.
+    fn drop(&mut self) {
+        if let Some(SinkContext { job, run, subtask, .. }) = self.context.take() {
+            self.collect.lock().opened.remove(&(job, run, subtask));
+        }
+    }
+}
+
 /// What a subtask collected in an epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct CollectedId {

@@ -16,6 +16,8 @@ use crate::job::plan::Plan;
 pub(crate) struct Fold {
     operator: usize,
     state: usize,
+    /// The chunks that it was planned for.
+    planned: Vec<ChunkRef>,
     plan: CompactionPlan,
     made: Vec<ChunkRef>,
 }
@@ -40,14 +42,17 @@ pub(crate) fn start(
     // It takes processor time, and the coordinator must stay awake.
     Some(tokio::task::spawn_blocking(move || {
         let made = handle.block_on(compact(&store, &chunks, &plan, &options))?;
-        Ok(Fold { operator, state, plan, made })
+        Ok(Fold { operator, state, planned: chunks, plan, made })
     }))
 }
 
 impl Fold {
-    /// Puts the result in the place of what was folded. The next snapshot names it.
+    /// Puts the result in the place of what was folded; the next snapshot names it. If a newer base has come meanwhile,
+    /// what was folded is out of date: the result is left to garbage collection.
     pub(crate) fn apply(self, assembly: &mut Assembly) {
-        let Fold { operator, state, plan, made } = self;
-        assembly.update(operator, state, |chunks| plan.apply(chunks, made));
+        let Fold { operator, state, planned, plan, made } = self;
+        assembly.update(operator, state, |chunks| {
+            if chunks.starts_with(&planned) { plan.apply(chunks, made) } else { chunks.to_vec() }
+        });
     }
 }

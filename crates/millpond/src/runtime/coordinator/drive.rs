@@ -75,6 +75,8 @@ pub(crate) struct Driver<'a> {
     epoch: u64,
     pending: Option<PendingSnapshot>,
     waiting: VecDeque<Purpose>,
+    /// Requests that came before all workers were ready.
+    early: Vec<Request>,
     assembly: Assembly,
     drained: usize,
     /// The stop that waits for the job to be drained.
@@ -101,6 +103,7 @@ impl<'a> Driver<'a> {
             epoch,
             pending: None,
             waiting: VecDeque::new(),
+            early: Vec::new(),
             assembly,
             drained: 0,
             draining: None,
@@ -146,7 +149,12 @@ impl<'a> Driver<'a> {
                     self.on_fold(fold);
                     Ok(None)
                 }
-                ended = &mut ears.ended => Ok(Some(self.on_ended(ended))),
+                ended = &mut ears.ended => {
+                    // Why they ended may have been said a moment before.
+                    let said = std::iter::from_fn(|| ears.from_workers.try_recv().ok());
+                    let report = said.filter_map(ToCoordinator::into_failure).next();
+                    Ok(Some(report.map_or_else(|| self.on_ended(ended), AttemptEnd::Failed)))
+                }
             };
             match outcome {
                 Ok(None) => {}
@@ -154,7 +162,11 @@ impl<'a> Driver<'a> {
                 Err(error) => break Err(error),
             }
         };
-        let end = end?;
+        let end = match self.over.take() {
+            // The log has its last entry: nothing that happens while the workers end can undo that.
+            Some(over) => AttemptEnd::Over(over),
+            None => end?,
+        };
         let unanswered =
             self.pending.take().map(|pending| pending.purpose).into_iter().chain(self.waiting.drain(..));
         let asked: Vec<Asked> =
@@ -189,7 +201,7 @@ impl<'a> Driver<'a> {
 
     async fn on_message(&mut self, message: ToCoordinator) -> Result<Option<AttemptEnd>, Error> {
         match message {
-            ToCoordinator::Ready { .. } => self.on_ready(),
+            ToCoordinator::Ready { .. } => return self.on_ready().await,
             ToCoordinator::Acknowledged(part) => return self.on_acknowledged(part).await,
             ToCoordinator::Declined { epoch, operator, reason } => {
                 if self.pending.as_ref().is_some_and(|pending| pending.epoch == epoch) {
@@ -213,20 +225,31 @@ impl<'a> Driver<'a> {
         Ok(None)
     }
 
-    fn on_ready(&mut self) {
+    async fn on_ready(&mut self) -> Result<Option<AttemptEnd>, Error> {
         self.ready += 1;
-        if self.ready == self.workers {
-            self.session.publisher.status(JobStatus::Running);
-            let interval = self.session.options.checkpoint_interval;
-            self.next_checkpoint = (!interval.is_zero()).then(|| Instant::now() + interval);
-            self.next_savepoint = self.session.options.savepoint_every.map(|every| Instant::now() + every);
+        if self.ready < self.workers {
+            return Ok(None);
         }
+        self.session.publisher.status(JobStatus::Running);
+        let interval = self.session.options.checkpoint_interval;
+        self.next_checkpoint = (!interval.is_zero()).then(|| Instant::now() + interval);
+        self.next_savepoint = self.session.options.savepoint_every.map(|every| Instant::now() + every);
+        if let Some(asked) = self.session.stopping.take() {
+            // The stop was promised, and the attempt failed before it was carried out.
+            self.closing = true;
+            self.stop(asked, false);
+        }
+        for request in std::mem::take(&mut self.early) {
+            if let Some(end) = self.on_request(request).await? {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
     }
 
-    fn on_ended(&mut self, ended: Result<Result<WorkerEnd, Error>, oneshot::error::RecvError>) -> AttemptEnd {
-        let reason = match (ended, self.over.take()) {
-            (Ok(Ok(WorkerEnd::Finished)), Some(end)) => return AttemptEnd::Over(end),
-            (Ok(Err(error)), _) => error.to_string(),
+    fn on_ended(&self, ended: Result<Result<WorkerEnd, Error>, oneshot::error::RecvError>) -> AttemptEnd {
+        let reason = match ended {
+            Ok(Err(error)) => error.to_string(),
             _ => "the workers ended before the job did".to_owned(),
         };
         AttemptEnd::Failed(FailureReport::engine(reason))
@@ -370,7 +393,8 @@ impl<'a> Driver<'a> {
         let (body, end) = match &pending.purpose {
             Purpose::Checkpoint | Purpose::Savepoint(_) => return Ok(None),
             Purpose::Finish => (EntryBody::Finish { snapshot: Some(id.sequence) }, RunEnd::Finished),
-            Purpose::Stop { drained, .. } => {
+            Purpose::Stop { asked, drained } => {
+                self.session.stopping = Some(asked.clone());
                 (EntryBody::Stop { snapshot: id.sequence, drained: *drained }, RunEnd::Stopped(id.to_string()))
             }
             Purpose::Cancel(_) => return Ok(Some(AttemptEnd::Cancelled)),
@@ -392,6 +416,7 @@ impl<'a> Driver<'a> {
         let wanted = self.session.plan.sink_count() * self.workers;
         if let Some(Ending { body, end, .. }) = self.ending.take_if(|ending| ending.committed == wanted) {
             self.session.history.write(body).await?;
+            self.session.stopping = None;
             self.over = Some(end);
             self.command(None, ToWorker::Finish);
         }
@@ -450,6 +475,10 @@ impl<'a> Driver<'a> {
     }
 
     async fn on_request(&mut self, request: Request) -> Result<Option<AttemptEnd>, Error> {
+        if self.ready < self.workers && request.kind != RequestKind::Cancel {
+            self.early.push(request);
+            return Ok(None);
+        }
         let Request { kind, requested_by, reply } = request;
         let refuse = |reason: &str| Err(Refusal(reason.to_owned()));
         let mut end = None;
@@ -457,8 +486,6 @@ impl<'a> Driver<'a> {
             refuse(&reason)
         } else if self.closing && kind != RequestKind::Cancel {
             refuse("the job is already stopping, or its input has ended")
-        } else if self.ready < self.workers && kind != RequestKind::Cancel {
-            refuse("the job is still starting; try again in a moment")
         } else {
             let request_id = new_id()?;
             let asked = |tag, reason| Asked { request_id: request_id.clone(), requested_by, tag, reason };

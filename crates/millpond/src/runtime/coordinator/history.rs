@@ -131,10 +131,11 @@ impl History {
         }
         let protected = repository::protected(&self.store, &self.job).await?;
         surplus.retain(|sequence| !protected.contains_key(sequence));
-        let (removed, kept): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.snapshots).into_iter().partition(|entry| surplus.contains(&entry.sequence));
+        let is_surplus = |entry: &Entry| surplus.contains(&entry.sequence);
+        let (removed, kept): (Vec<_>, Vec<_>) = self.snapshots.iter().cloned().partition(is_surplus);
+        // Forgotten only when they are gone: if this fails half-way, the next one tries again.
+        repository::release(&self.store, &self.job, &removed, &kept).await?;
         self.snapshots = kept;
-        repository::release(&self.store, &self.job, &removed, &self.snapshots).await?;
         Ok(())
     }
 }

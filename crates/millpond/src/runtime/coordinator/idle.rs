@@ -9,24 +9,17 @@ use crate::time::EventTime;
 #[derive(Debug, Default)]
 pub(crate) struct IdleSources {
     status: HashMap<(usize, usize), SourceStatus>,
-    told: Option<EventTime>,
 }
 
 impl IdleSources {
-    /// Takes note, and says how far idle sources may now move on, if that is news to them.
+    /// Takes note, and says how far idle sources may move on, if one of them is behind.
     pub(crate) fn observe(&mut self, status: SourceStatus) -> Option<EventTime> {
         self.status.insert((status.operator, status.subtask), status);
-        if !self.status.values().any(|status| status.idle) {
-            return None;
-        }
         // A source that has ended holds nothing back, and is no measure for those that have not.
         let busy = self.status.values().filter(|status| !status.idle && status.watermark != EventTime::MAX);
         let least = busy.map(|status| status.watermark).min()?;
-        if self.told.is_some_and(|told| told >= least) {
-            return None;
-        }
-        self.told = Some(least);
-        Some(least)
+        let behind = self.status.values().any(|status| status.idle && status.watermark < least);
+        behind.then_some(least)
     }
 }
 
@@ -43,8 +36,11 @@ mod tests {
         let mut sources = IdleSources::default();
         assert_eq!(sources.observe(status(0, 100, false)), None, "nobody is idle");
         assert_eq!(sources.observe(status(1, 5, true)), Some(EventTime::from_millis(100)));
+        assert_eq!(sources.observe(status(1, 100, true)), None, "it has moved on");
         assert_eq!(sources.observe(status(2, 50, false)), None, "idle sources do not go back");
-        assert_eq!(sources.observe(status(2, 200, false)), None);
+        assert_eq!(sources.observe(status(2, 200, false)), None, "the slowest has not moved");
         assert_eq!(sources.observe(status(0, 150, false)), Some(EventTime::from_millis(150)));
+        let late = SourceStatus { watermark: EventTime::MIN, ..status(3, 0, true) };
+        assert_eq!(sources.observe(late), Some(EventTime::from_millis(150)), "one that becomes idle later");
     }
 }
