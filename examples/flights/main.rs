@@ -32,7 +32,7 @@ struct Options {
     /// bundled data]
     #[arg(long, value_name = "FILE|DIR")]
     input: Vec<PathBuf>,
-    /// Where results go; a fresh start replaces those that an earlier run of this job left there
+    /// Where results go; what earlier runs of this job left there and this one does not go on from is hidden
     #[arg(long, value_name = "DIR", default_value = "flights-output")]
     output: PathBuf,
     /// Read on when the files grow and when new ones appear, until the job is stopped
@@ -48,7 +48,8 @@ struct Options {
 
 /// The job.
 fn flights(env: &Env<'_>, options: &Options) -> Result<(), Error> {
-    let files = Files::csv::<Flight>(inputs(options)).follow(options.follow).rate(options.rate);
+    let files =
+        Files::csv::<Flight>(inputs(options)).only([".csv", ".csv.gz"]).follow(options.follow).rate(options.rate);
     let departures = WatermarkStrategy::bounded_out_of_orderness(options.out_of_orderness);
     let flights = env.source(files, departures.timestamps(Flight::scheduled)).uid("flights");
 
@@ -79,7 +80,7 @@ fn inputs(options: &Options) -> Vec<PathBuf> {
 
 /// Where one of the two results goes.
 fn output(options: &Options, folder: &str) -> FileSink {
-    FileSink::json_lines(options.output.join(folder)).replace_on_fresh_start(true)
+    FileSink::json_lines(options.output.join(folder)).follow_history(true)
 }
 
 /// More than none, and finite.

@@ -48,3 +48,22 @@ fn the_millpond_command_takes_the_savepoint_and_stops_the_job() {
     scene.finish("-p 3 -s flights@latest");
     scene.assert_output(&expected);
 }
+
+#[test]
+fn going_back_to_a_savepoint_leaves_one_history() {
+    let expected = expected(&std::fs::read_to_string(bundled()).unwrap());
+    let scene = Scene::new();
+    let mut run = scene.start("-p 2 --rate 9000 --checkpoint-interval 100ms");
+    let control = run.control();
+    run.wait_until("a checkpoint", || !scene.history().snapshots("checkpoint").is_empty());
+    let savepoint = control.savepoint(None);
+    let taken = scene.history().newest_sequence();
+    // More is committed after the savepoint, and then the process dies.
+    run.wait_until("three checkpoints", || scene.history().newest_sequence() >= taken + 3);
+    assert!(run.kill(), "it had ended already");
+    scene.finish(&format!("-p 3 -s {savepoint}"));
+    scene.assert_output(&expected);
+    // And once more from there, now that all has been put out.
+    scene.finish(&format!("-p 1 -s {savepoint}"));
+    scene.assert_output(&expected);
+}

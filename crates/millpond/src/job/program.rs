@@ -96,6 +96,7 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
             Err(error) => error.exit(),
         };
         log_to_stderr();
+        let checks = matches!(command, Command::Check(..));
         let outcome = match command {
             Command::Run(options, own) => self.run(*options, own),
             Command::Plan(format, own) => self.job(Arc::new(own)).plan(1).map(|plan| {
@@ -106,7 +107,8 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
         };
         outcome.unwrap_or_else(|error| {
             say(&format!("{}: error: {error}", self.name));
-            ExitCode::FAILURE
+            // What could not be checked does not fit; 1 would say that it does with flags.
+            if checks { ExitCode::from(2) } else { ExitCode::FAILURE }
         })
     }
 

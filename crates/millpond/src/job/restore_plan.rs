@@ -187,7 +187,9 @@ fn left_over(snapshot: &OperatorSnapshot, taker: Option<&OperatorPlan>, flags: &
         |state: &StateSnapshot| taker.is_some_and(|t| t.states.iter().any(|declared| declared.name == state.name));
     // How far event time had come is what a keyed operator keeps for itself; without the operator it means nothing.
     let keyed = snapshot.states.iter().any(|state| state.kind == StateKind::Timers);
-    let own = |state: &StateSnapshot| keyed && state.kind == StateKind::OperatorUnion && state.name.as_str() == "watermark";
+    let own = |state: &StateSnapshot| {
+        keyed && state.kind == StateKind::OperatorUnion && state.name.as_str() == "watermark"
+    };
     let gone = snapshot.states.iter().filter(|state| !taken(state) && rows(state) > 0 && !own(state));
     gone.map(|state| StatePlan {
         uid: uid.clone(),

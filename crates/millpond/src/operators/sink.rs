@@ -56,6 +56,7 @@ impl<T: Data, S: Sink<T>> SinkOperator<T, S> {
             subtask: context.worker,
             parallelism: context.workers,
             restored: context.restored.snapshot.is_some(),
+            past: context.past.to_vec(),
         };
         let prepared: Vec<_> = self.prepared.get().into_iter().map(|p| p.output).collect();
         self.sink.open(place, &prepared).map_err(Failure::of)?;

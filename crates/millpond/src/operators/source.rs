@@ -243,7 +243,13 @@ impl<S: Source> Reader<S> {
                 generator.observe(greatest);
             }
             let reader = self.source.borrow().open(split).map_err(failed)?;
-            self.open.push_back(Open { reader, generator, greatest, waiting: quiet_since.is_some(), last_record: quiet_since.unwrap_or_else(Instant::now) });
+            self.open.push_back(Open {
+                reader,
+                generator,
+                greatest,
+                waiting: quiet_since.is_some(),
+                last_record: quiet_since.unwrap_or_else(Instant::now),
+            });
         }
         Ok(())
     }

@@ -49,6 +49,7 @@ pub(crate) enum Answer {
 pub(crate) struct Welcome {
     pub(crate) job: JobName,
     pub(crate) run: Sequence,
+    pub(crate) past: Vec<(u64, u64)>,
     pub(crate) first_epoch: u64,
     pub(crate) restored: Option<Manifest>,
     /// For each operator of the plan, its place in that manifest.

@@ -26,6 +26,8 @@ pub(crate) struct WorkerContext {
     pub(crate) job: JobName,
     /// The sequence of the run's start entry: no two runs of a job have the same.
     pub(crate) run: Sequence,
+    /// The earlier runs that this one stands on, each with the last epoch of it that counts.
+    pub(crate) past: Arc<[(u64, u64)]>,
     pub(crate) worker: usize,
     pub(crate) workers: usize,
     pub(crate) first_epoch: u64,

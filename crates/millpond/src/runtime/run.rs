@@ -7,6 +7,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use millpond_snapshot::log::{Entry, EntryBody, JobLog, SnapshotId};
 use millpond_snapshot::manifest::Manifest;
+use millpond_snapshot::repository::SnapshotAddress;
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{JobName, Sequence, Store, repository};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -45,6 +46,7 @@ pub(crate) struct Session {
     pub(crate) history: History,
     /// The snapshot that the next attempt starts from.
     pub(crate) base: Option<Entry>,
+    past: Arc<[(u64, u64)]>,
     pub(crate) publisher: Publisher,
     /// A stop whose savepoint was published and whose last entry was not written yet.
     pub(crate) stopping: Option<Asked>,
@@ -84,24 +86,31 @@ impl Launch {
     pub(crate) async fn begin(self, address: &str) -> Result<Begun, Error> {
         let meeting = self.meeting()?;
         let Launch { definition, plan, job, workers, options } = self;
-        let store = Store::open(address, OpenMode::CreateIfMissing).await?;
+        // A snapshot of the store that is asked for must be there, and so must the store.
+        let wanted = options.from.as_deref().map(str::parse::<SnapshotAddress>).transpose()?;
+        let mode = match wanted {
+            None | Some(SnapshotAddress::Directory(_)) => OpenMode::CreateIfMissing,
+            Some(_) => OpenMode::Existing,
+        };
+        let store = Store::open(address, mode).await?;
         let log = JobLog::open(&store, &job);
-        let (history, base, restored, restore_plan) = loop {
+        let (history, base, past, restored, restore_plan) = loop {
             let base = match starting_point(&log, &options).await? {
                 Some(address) => Some(repository::begin_from(&store, &address, &job).await?.entry),
                 None => None,
             };
             let (restored, restore_plan) = fit(&plan, &store, base.as_ref(), &flags(&options))?;
             let entries = log.entries().await?;
+            let past = base.as_ref().map_or_else(Vec::new, |base| past(&entries, base, &job)).into();
             let next = entries.last().map_or(Sequence::FIRST, |entry| entry.sequence.next());
             let start = EntryBody::Start {
                 parallelism: u32::try_from(workers).unwrap_or(u32::MAX),
-                restored_from: base.as_ref().map(|entry| repository::SnapshotAddress::Entry(entry.id())),
-                options: BTreeMap::new(),
+                restored_from: base.as_ref().map(|entry| SnapshotAddress::Entry(entry.id())),
+                options: BTreeMap::from([(FIRST_EPOCH.to_owned(), first_epoch(base.as_ref()).to_string())]),
             };
             // If another run took the number, what it did may change what to start from.
             if let Some(history) = History::start(&store, &job, next, start, entries).await? {
-                break (history, base, restored, restore_plan);
+                break (history, base, past, restored, restore_plan);
             }
         };
         let plan = Arc::new(plan);
@@ -124,8 +133,20 @@ impl Launch {
             requests: BTreeMap::new(),
         };
         let (publisher, view) = Publisher::new(view);
-        let session =
-            Session { options, definition, plan, job, store, history, base, publisher, stopping: None, workers, meeting };
+        let session = Session {
+            options,
+            definition,
+            plan,
+            job,
+            store,
+            history,
+            base,
+            past,
+            publisher,
+            stopping: None,
+            workers,
+            meeting,
+        };
         Ok(Begun { session, restored, restore_plan, view })
     }
 
@@ -153,6 +174,7 @@ impl Launch {
                 plan: Arc::clone(&plan),
                 job: welcome.job,
                 run: welcome.run,
+                past: welcome.past.into(),
                 first_epoch: welcome.first_epoch,
                 restored: Arc::new(Restored {
                     snapshot: welcome.restored.map(|manifest| (store.clone(), manifest)),
@@ -190,6 +212,37 @@ impl Launch {
             }
         }
     }
+}
+
+/// Under which a start entry says the first epoch of its run.
+const FIRST_EPOCH: &str = "first-epoch";
+
+/// The epoch after that of a snapshot.
+fn first_epoch(base: Option<&Entry>) -> u64 {
+    base.and_then(Entry::snapshot).map_or(1, |record| record.manifest.epoch.0 + 1)
+}
+
+/// The runs of `job` that lead to the snapshot `base`, newest first, each with the last epoch of it that counts.
+fn past(entries: &[Entry], base: &Entry, job: &JobName) -> Vec<(u64, u64)> {
+    let mut past = Vec::new();
+    let mut step = (base.job == *job).then(|| (base.run, first_epoch(Some(base)) - 1));
+    while let Some((run, last_epoch)) = step {
+        past.push((run.0, last_epoch));
+        let start = entries.iter().find(|entry| entry.sequence == run).map(|entry| &entry.body);
+        step = match start {
+            Some(EntryBody::Start { restored_from: Some(SnapshotAddress::Entry(id)), options, .. })
+                if id.job == *job && id.sequence < run =>
+            {
+                // The snapshot may be gone; the run that took it is the last that had started by then.
+                let starts = entries.iter().filter(|entry| matches!(entry.body, EntryBody::Start { .. }));
+                let before = starts.map(|entry| entry.sequence).filter(|start| *start < id.sequence).max();
+                let first = options.get(FIRST_EPOCH).and_then(|epoch| epoch.parse::<u64>().ok());
+                before.zip(first.and_then(|first| first.checked_sub(1)))
+            }
+            _ => None,
+        };
+    }
+    past
 }
 
 /// The address to start from: what was asked for, or where the last run of the name left off.
@@ -275,7 +328,7 @@ impl Session {
         let mut tracker = RestartTracker::new(self.options.restart);
         let mut last = None;
         let mut started = false;
-        let mut epoch = restored.snapshot.as_ref().map_or(1, |(_, manifest)| manifest.epoch.0 + 1);
+        let mut epoch = first_epoch(self.base.as_ref());
         loop {
             let before = self.base.as_ref().map(Entry::id);
             let (end, next_epoch) = self.attempt(Arc::new(restored), epoch, &mut requests, interrupt).await?;
@@ -348,6 +401,7 @@ impl Session {
             plan: Arc::clone(&self.plan),
             job: self.job.clone(),
             run: self.history.run(),
+            past: Arc::clone(&self.past),
             first_epoch,
             restored: Arc::clone(&restored),
             store: self.store.clone(),
@@ -403,6 +457,7 @@ impl Session {
         let welcome = Welcome {
             job: self.job.clone(),
             run: self.history.run(),
+            past: self.past.to_vec(),
             first_epoch,
             restored: restored.snapshot.as_ref().map(|(_, manifest)| Manifest::clone(manifest)),
             operators: restored.operators.clone(),

@@ -42,6 +42,7 @@ pub(crate) struct Team {
     pub(crate) plan: Arc<Plan>,
     pub(crate) job: JobName,
     pub(crate) run: Sequence,
+    pub(crate) past: Arc<[(u64, u64)]>,
     pub(crate) first_epoch: u64,
     pub(crate) restored: Arc<Restored>,
     pub(crate) store: Store,
@@ -198,6 +199,7 @@ fn build(
     let context = Rc::new(WorkerContext {
         job: team.job.clone(),
         run: team.run,
+        past: Arc::clone(&team.past),
         worker: worker.index(),
         workers: worker.peers(),
         threads: team.threads,

@@ -151,7 +151,8 @@ mod tests {
 
     fn opened(collect: &Collect<u32>, run: u64) -> CollectSink<u32> {
         let mut sink = collect.sink();
-        let context = SinkContext { job: "job".into(), run, subtask: 0, parallelism: 1, restored: run > 1 };
+        let context =
+            SinkContext { job: "job".into(), run, subtask: 0, parallelism: 1, restored: run > 1, past: vec![] };
         sink.open(context, &[]).unwrap();
         sink
     }
@@ -185,7 +186,8 @@ mod tests {
     fn two_sinks_to_one_collection_are_refused() {
         let collect = Collect::<u32>::new();
         let first = opened(&collect, 1);
-        let context = SinkContext { job: "job".into(), run: 1, subtask: 0, parallelism: 1, restored: false };
+        let context =
+            SinkContext { job: "job".into(), run: 1, subtask: 0, parallelism: 1, restored: false, past: vec![] };
         let error = collect.sink().open(context, &[]).unwrap_err();
         assert!(error.to_string().contains("used by two sinks"), "{error}");
         drop(first);

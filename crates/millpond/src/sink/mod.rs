@@ -31,6 +31,9 @@ pub struct SinkContext {
     pub parallelism: usize,
     /// Whether the run starts from a snapshot.
     pub restored: bool,
+    /// The earlier runs of this job that the run stands on, each with the last epoch of it whose output counts. What any
+    /// other run or a later epoch has put out belongs to a history that was left when somebody went back.
+    pub past: Vec<(u64, u64)>,
 }
 
 /// A kind of output. One value of it is made on every worker.

@@ -20,6 +20,7 @@ use crate::state::handles::Aggregate;
 use crate::state::setup::KeyedSetup;
 
 /// Records of type `T`, divided by a key of type `K`. Made by [`Stream::key_by`].
+#[must_use = "records that are divided by key and then taken by nobody stop the job's sources"]
 pub struct KeyedStream<'s, K: Key, T: Data> {
     pub(crate) env: Rc<EnvInner<'s>>,
     pub(crate) operator: usize,

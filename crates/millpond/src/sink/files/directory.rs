@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::names::{self, Stage};
+use super::names::{self, Found};
 use crate::runtime::failure::UserError;
 
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,17 @@ pub(super) enum DirectoryError {
     BadName(String),
     #[error("a sink was used before it was opened")]
     NotOpen,
+}
+
+/// What becomes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Stay,
+    Remove,
+    /// It is part of a history that was left.
+    Hide,
+    /// It is part of the history that is gone on with.
+    Show,
 }
 
 /// The directory that files are written to.
@@ -102,20 +113,24 @@ impl Directory {
         self.sync()
     }
 
-    /// Removes those files of `job` for which `is_unwanted` says so.
-    pub(super) fn remove(
-        &self,
-        job: &str,
-        is_unwanted: impl Fn(Stage, u64) -> bool,
-    ) -> Result<(), DirectoryError> {
+    /// Removes, hides or shows files of `job`, as `decide` says of each.
+    pub(super) fn tidy(&self, job: &str, decide: impl Fn(Found) -> Fate) -> Result<(), DirectoryError> {
         for entry in fs::read_dir(&self.0).map_err(|source| self.unusable(source))? {
             let entry = entry.map_err(|source| self.unusable(source))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if names::of_job(&name, job).is_some_and(|(stage, run)| is_unwanted(stage, run)) {
-                match fs::remove_file(entry.path()) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    outcome => outcome.map_err(|source| self.write_failed(&name, source))?,
-                }
+            let Some(found) = names::of_job(&name, job) else { continue };
+            let outcome = match decide(found) {
+                Fate::Stay => continue,
+                Fate::Remove => fs::remove_file(entry.path()),
+                Fate::Hide => fs::rename(entry.path(), self.0.join(names::superseded(&name))),
+                Fate::Show => match names::shown(&name) {
+                    Some(shown) => fs::rename(entry.path(), self.0.join(shown)),
+                    None => continue,
+                },
+            };
+            match outcome {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                outcome => outcome.map_err(|source| self.write_failed(&name, source))?,
             }
         }
         self.sync()

@@ -13,8 +13,11 @@
 //!
 //! What is left behind: a `.writing` file of an earlier run is in no snapshot and is removed when the next run opens. A
 //! `.pending` file of an earlier run may be named by a snapshot that somebody kept and was never committed, because the
-//! process died in between; the sink cannot know, and losing it would lose output. It is left alone unless the user
-//! has asked to [replace](FileSink::replace_on_fresh_start) what there is. At most one a subtask and failure stays.
+//! process died in between; the sink cannot know, and losing it would lose output. It is left alone. At most one a subtask
+//! and failure stays.
+//!
+//! Somebody may go back: start from a savepoint after which more was committed. A sink that
+//! [follows history](FileSink::follow_history) then hides what came after it, so that readers see one history.
 //!
 //! * [`sink`]: what the user says, and the two phases.
 //! * [`names`]: the names, made and read.

@@ -33,15 +33,38 @@ pub(super) enum Stage {
     Writing,
     Pending,
     Committed,
+    /// Committed once, and part of a history that was left.
+    Superseded,
 }
 
-/// The stage and the run of a file, if it is one of `job`.
-pub(super) fn of_job(name: &str, job: &str) -> Option<(Stage, u64)> {
+/// A file that the sink made, as its name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) stage: Stage,
+    pub(super) run: u64,
+    /// Not known while it is being written.
+    pub(super) epoch: Option<u64>,
+}
+
+/// The name of a committed file that readers are not to see any more.
+pub(super) fn superseded(committed: &str) -> String {
+    format!(".{committed}.superseded")
+}
+
+/// The name under which readers see a file that was superseded.
+pub(super) fn shown(superseded: &str) -> Option<&str> {
+    superseded.strip_prefix('.')?.strip_suffix(".superseded")
+}
+
+/// What a file is, if it is one of `job`.
+pub(super) fn of_job(name: &str, job: &str) -> Option<Found> {
     let (name, stage) = match name.strip_prefix('.') {
         None => (name, Stage::Committed),
-        Some(hidden) => match hidden.strip_suffix(".pending") {
-            Some(name) => (name, Stage::Pending),
-            None => (hidden.strip_suffix(".writing")?, Stage::Writing),
+        Some(hidden) => match hidden.rsplit_once('.')? {
+            (name, "pending") => (name, Stage::Pending),
+            (name, "superseded") => (name, Stage::Superseded),
+            (name, "writing") => (name, Stage::Writing),
+            _ => return None,
         },
     };
     let numbers = name.strip_prefix("part-")?.strip_prefix(job)?.strip_prefix('-')?;
@@ -49,7 +72,8 @@ pub(super) fn of_job(name: &str, job: &str) -> Option<(Stage, u64)> {
     // The name of another job may begin with that of this one.
     let numbers: Vec<u64> = numbers.split('-').map(|number| number.parse().ok()).collect::<Option<_>>()?;
     let expected = if stage == Stage::Writing { 2 } else { 3 };
-    (numbers.len() == expected).then(|| (stage, numbers[0]))
+    let epoch = numbers.get(1).copied().filter(|_| stage != Stage::Writing);
+    (numbers.len() == expected).then(|| Found { stage, run: numbers[0], epoch })
 }
 
 #[cfg(test)]
@@ -60,9 +84,12 @@ mod tests {
     fn names_are_read_as_they_are_made() {
         let name = Part { job: "a-b", run: 7, epoch: 12, subtask: 3 }.committed("jsonl");
         assert_eq!(name, "part-a-b-000007-00000012-003.jsonl");
-        assert_eq!(of_job(&name, "a-b"), Some((Stage::Committed, 7)));
-        assert_eq!(of_job(&pending(&name), "a-b"), Some((Stage::Pending, 7)));
-        assert_eq!(of_job(&writing("a-b", 7, 3, "jsonl"), "a-b"), Some((Stage::Writing, 7)));
+        let found = |stage, epoch| Some(Found { stage, run: 7, epoch });
+        assert_eq!(of_job(&name, "a-b"), found(Stage::Committed, Some(12)));
+        assert_eq!(of_job(&pending(&name), "a-b"), found(Stage::Pending, Some(12)));
+        assert_eq!(of_job(&superseded(&name), "a-b"), found(Stage::Superseded, Some(12)));
+        assert_eq!(shown(&superseded(&name)), Some(name.as_str()));
+        assert_eq!(of_job(&writing("a-b", 7, 3, "jsonl"), "a-b"), found(Stage::Writing, None));
     }
 
     #[test]

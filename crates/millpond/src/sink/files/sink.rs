@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::directory::{Directory, DirectoryError};
+use super::directory::{Directory, DirectoryError, Fate};
 use super::encode::{Encoder, Format};
-use super::names::{self, Part, Stage};
+use super::names::{self, Found, Part, Stage};
 use crate::runtime::failure::UserError;
 use crate::sink::{Sink, SinkContext};
 use crate::stream::record::Data;
@@ -22,14 +22,14 @@ use crate::time::EventTime;
 /// ```no_run
 /// # use millpond::{FileSink, Stream};
 /// # fn job(words: Stream<'_, String>) {
-/// words.sink(FileSink::json_lines("out/words").replace_on_fresh_start(true)).uid("words-files");
+/// words.sink(FileSink::json_lines("out/words").follow_history(true)).uid("words-files");
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct FileSink {
     directory: Directory,
     format: Format,
-    replace: bool,
+    follow: bool,
     context: Option<SinkContext>,
     /// The file of the epoch, once there is a record for it.
     file: Option<Encoder>,
@@ -55,13 +55,15 @@ impl FileSink {
     }
 
     fn new(directory: PathBuf, format: Format) -> Self {
-        FileSink { directory: Directory::new(directory), format, replace: false, context: None, file: None }
+        FileSink { directory: Directory::new(directory), format, follow: false, context: None, file: None }
     }
 
-    /// With `true`, a run that does not start from a snapshot first removes all files that a job of the same name has
-    /// left in the directory, committed or not: its results stand in place of theirs, not beside them.
-    pub fn replace_on_fresh_start(mut self, replace: bool) -> Self {
-        self.replace = replace;
+    /// Shows readers the output of one history only. When a run starts, what this job has put out and the run does not
+    /// stand on is hidden: all of it if the run starts from nothing, what came after the snapshot if somebody went back
+    /// to an older one. Hidden files (`.part-….superseded`) are not removed: going on from a snapshot that stands on them
+    /// shows them again. Without it, going back means that some records are put out twice.
+    pub fn follow_history(mut self, follow: bool) -> Self {
+        self.follow = follow;
         self
     }
 
@@ -74,16 +76,21 @@ impl FileSink {
         Ok(names::writing(&context.job, context.run, context.subtask, self.format.extension()))
     }
 
-    /// Removes what the module says may be removed. One subtask does it, before any file of this run is committed: that
-    /// takes a snapshot, in which this subtask has a part.
+    /// Removes what the module says may be removed, and hides and shows files. One subtask does it, before any file of
+    /// this run is committed: that takes a snapshot, in which this subtask has a part.
     fn tidy(&self, context: &SinkContext) -> Result<(), DirectoryError> {
-        let this = context.run;
-        if self.replace && !context.restored {
-            // If the store was made anew, earlier runs may have had any number.
-            self.directory.remove(&context.job, |stage, run| stage == Stage::Committed || run != this)
-        } else {
-            self.directory.remove(&context.job, |stage, run| stage == Stage::Writing && run < this)
-        }
+        let counts = |found: Found| {
+            let of_past =
+                |(run, last): &(u64, u64)| found.run == *run && found.epoch.is_some_and(|epoch| epoch <= *last);
+            // A run that starts from nothing has put out nothing, whatever a file of an older store is called.
+            context.restored && (found.run == context.run || context.past.iter().any(of_past))
+        };
+        self.directory.tidy(&context.job, |found| match found.stage {
+            Stage::Writing if found.run < context.run => Fate::Remove,
+            Stage::Committed if self.follow && !counts(found) => Fate::Hide,
+            Stage::Superseded if self.follow && counts(found) => Fate::Show,
+            _ => Fate::Stay,
+        })
     }
 }
 

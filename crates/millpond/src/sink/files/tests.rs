@@ -20,7 +20,7 @@ fn row(name: &str, count: u64) -> Row {
 }
 
 fn context(run: u64, subtask: usize, restored: bool) -> SinkContext {
-    SinkContext { job: "job".into(), run, subtask, parallelism: 2, restored }
+    SinkContext { job: "job".into(), run, subtask, parallelism: 2, restored, past: Vec::new() }
 }
 
 fn opened(sink: FileSink, context: SinkContext) -> FileSink {
@@ -138,26 +138,24 @@ fn opening_removes_what_no_snapshot_can_know_and_nothing_else() {
 }
 
 #[test]
-fn a_fresh_start_replaces_what_earlier_runs_left_if_it_is_told_to() {
-    let left = [
-        ".part-job-000001-000.jsonl.writing",
-        ".part-job-000001-00000005-001.jsonl.pending",
+fn readers_see_one_history_if_the_sink_follows_it() {
+    let dir = TempDir::new().unwrap();
+    let (old, later, of_other) = (
         "part-job-000001-00000004-000.jsonl",
-        "part-job-000002-00000004-000.jsonl",
+        "part-job-000001-00000005-000.jsonl",
         "part-job-b-000001-00000004-000.jsonl",
-    ];
-    for (replace, restored, remaining) in [(true, false, 1), (true, true, 4), (false, false, 4)] {
-        let dir = TempDir::new().unwrap();
-        left.iter().for_each(|name| fs::write(dir.path().join(name), "x").unwrap());
-        let mut other =
-            opened(FileSink::json_lines(dir.path()).replace_on_fresh_start(replace), context(2, 1, restored));
-        write(&mut other, row("new", 1));
-        let prepared = prepare(&mut other, 1).unwrap();
-        opened(FileSink::json_lines(dir.path()).replace_on_fresh_start(replace), context(2, 0, restored));
-        assert_eq!(names(&dir).len(), remaining + 1, "replace {replace}, restored {restored}: {:?}", names(&dir));
-        commit(&mut other, &prepared);
-        assert!(visible(&dir).contains(&prepared.name));
-    }
+    );
+    [old, later, of_other].iter().for_each(|name| fs::write(dir.path().join(name), "x").unwrap());
+    let starts = |follow: bool, run: u64, past: &[(u64, u64)]| {
+        let sink = FileSink::json_lines(dir.path()).follow_history(follow);
+        opened(sink, SinkContext { past: past.to_vec(), ..context(run, 0, !past.is_empty()) });
+        visible(&dir)
+    };
+    assert_eq!(starts(false, 2, &[]), [old, later, of_other], "it does not follow");
+    assert_eq!(starts(true, 3, &[(1, 4)]), [old, of_other], "somebody went back to epoch 4");
+    assert_eq!(starts(true, 4, &[]), [of_other], "a run from nothing");
+    assert_eq!(starts(true, 5, &[(3, 9), (1, 5)]), [old, later, of_other], "and on from where it was");
+    assert_eq!(starts(true, 1, &[]), [of_other], "a new store numbers its runs anew");
 }
 
 #[test]
