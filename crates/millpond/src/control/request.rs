@@ -7,6 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 /// [`JobView`](super::view::JobView), and in the job's log.
 #[derive(Debug)]
 pub(crate) struct Request {
+    /// The id that whoever asks has chosen for it; one is made otherwise.
+    pub(crate) id: Option<String>,
     pub(crate) kind: RequestKind,
     /// Who asks, for the log.
     pub(crate) requested_by: Option<String>,

@@ -265,24 +265,12 @@ impl RunningJob {
     }
 
     fn ask(&self, kind: RequestKind) -> Result<String, Error> {
+        let gone = || Error::failed("the job has ended");
         self.runtime.block_on(async {
-            let mut refusal = None;
-            // A job that has just been started takes a moment.
-            for _ in 0..200 {
-                let (reply, answer) = tokio::sync::oneshot::channel();
-                let request = Request { kind: kind.clone(), requested_by: None, reply };
-                let gone = || Error::failed("the job has ended");
-                self.requests.send(request).await.map_err(|_| gone())?;
-                match answer.await.map_err(|_| gone())? {
-                    Ok(id) => return Ok(id),
-                    Err(Refusal(reason)) => refusal = Some(reason),
-                }
-                if !refusal.as_ref().is_some_and(|reason| reason.contains("starting")) {
-                    break;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-            Err(Error::input(refusal.unwrap_or_default()))
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            let request = Request { id: None, kind, requested_by: None, reply };
+            self.requests.send(request).await.map_err(|_| gone())?;
+            answer.await.map_err(|_| gone())?.map_err(|Refusal(reason)| Error::input(reason))
         })
     }
 

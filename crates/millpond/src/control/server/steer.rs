@@ -116,7 +116,7 @@ pub(super) async fn cancel(
             )));
         }
     }
-    ask(&server, RequestKind::Cancel, &headers).await?;
+    ask(&server, None, RequestKind::Cancel, &headers).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({}))))
 }
 
@@ -134,7 +134,7 @@ async fn snapshot(server: &Server, kind: RequestKind, trigger: Option<String>, h
     if let (true, Some(trigger)) = (known, &trigger) {
         return Ok(answer(trigger));
     }
-    let id = ask(server, kind, headers).await?;
+    let id = ask(server, trigger.clone(), kind, headers).await?;
     server.operations().accept(&id, trigger.clone());
     // Whoever is given an id must find it when they come back at once. If the job ends meanwhile, it is told there.
     let mut view = server.view.clone();
@@ -143,9 +143,14 @@ async fn snapshot(server: &Server, kind: RequestKind, trigger: Option<String>, h
 }
 
 /// Hands a request to the coordinator and gives the id that it has taken it on under.
-async fn ask(server: &Server, kind: RequestKind, headers: &HeaderMap) -> Result<String, Refused> {
+async fn ask(
+    server: &Server,
+    id: Option<String>,
+    kind: RequestKind,
+    headers: &HeaderMap,
+) -> Result<String, Refused> {
     let (reply, answer) = oneshot::channel();
-    let request = Request { kind, requested_by: requested_by(headers), reply };
+    let request = Request { id, kind, requested_by: requested_by(headers), reply };
     let exchange = async {
         server.requests.send(request).await.ok()?;
         answer.await.ok()

@@ -479,7 +479,7 @@ impl<'a> Driver<'a> {
             self.early.push(request);
             return Ok(None);
         }
-        let Request { kind, requested_by, reply } = request;
+        let Request { id, kind, requested_by, reply } = request;
         let refuse = |reason: &str| Err(Refusal(reason.to_owned()));
         let mut end = None;
         let answer = if let Some(reason) = self.tag_is_taken(&kind).await {
@@ -487,7 +487,7 @@ impl<'a> Driver<'a> {
         } else if self.closing && kind != RequestKind::Cancel {
             refuse("the job is already stopping, or its input has ended")
         } else {
-            let request_id = new_id()?;
+            let request_id = id.map_or_else(new_id, Ok)?;
             let asked = |tag, reason| Asked { request_id: request_id.clone(), requested_by, tag, reason };
             match kind {
                 RequestKind::Savepoint { tag, latest: true, .. } => self.promote(asked(tag, "promoted")).await?,
