@@ -16,7 +16,7 @@ use crate::control::view::{JobView, Outcome};
 use crate::error::Error;
 use crate::runtime::coordinator::drive::RunEnd;
 use crate::runtime::coordinator::publish::Publisher;
-use crate::runtime::run::{Begun, Launch};
+use crate::runtime::launch::{Begun, Launch};
 use crate::stream::env::Env;
 
 /// Where snapshots are kept if nothing else is said.
