@@ -63,11 +63,7 @@ impl<K: Key, T: Data, B: Data, P: BroadcastProcess<K, T, B>> Operator for Broadc
         out: &mut Outputs<Self::Out, Self::Side>,
     ) -> Result<(), Failure> {
         let BroadcastOperator { core, process, .. } = self;
-        core.read_clock();
-        for_each_record(batch, |record| {
-            let Record { timestamp, value } = &record.record;
-            core.with_key(record.hash, &record.key, *timestamp, out, |context| process.process(value, context))
-        })
+        core.process(batch, out, |value, context| process.process(value, context))
     }
 
     fn right(

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::context::{KeyedContext, Timer};
 use super::keyed_core::KeyedCore;
 use crate::dataflow::aligned::{Operator, Outputs, Wake};
-use crate::runtime::failure::{Failure, UserError, for_each_record};
+use crate::runtime::failure::{Failure, UserError};
 use crate::stream::record::{Data, Key, KeyedRecord, Record};
 use crate::time::EventTime;
 
@@ -62,11 +62,7 @@ impl<K: Key, L: Data, R: Data, P: CoProcess<K, L, R>> Operator for CoOperator<K,
         out: &mut Outputs<Self::Out, Self::Side>,
     ) -> Result<(), Failure> {
         let CoOperator { core, process, .. } = self;
-        core.read_clock();
-        for_each_record(batch, |record| {
-            let Record { timestamp, value } = &record.record;
-            core.with_key(record.hash, &record.key, *timestamp, out, |context| process.left(value, context))
-        })
+        core.process(batch, out, |value, context| process.left(value, context))
     }
 
     fn right(
@@ -75,11 +71,7 @@ impl<K: Key, L: Data, R: Data, P: CoProcess<K, L, R>> Operator for CoOperator<K,
         out: &mut Outputs<Self::Out, Self::Side>,
     ) -> Result<(), Failure> {
         let CoOperator { core, process, .. } = self;
-        core.read_clock();
-        for_each_record(batch, |record| {
-            let Record { timestamp, value } = &record.record;
-            core.with_key(record.hash, &record.key, *timestamp, out, |context| process.right(value, context))
-        })
+        core.process(batch, out, |value, context| process.right(value, context))
     }
 
     fn watermark(

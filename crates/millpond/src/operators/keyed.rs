@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::context::{KeyedContext, Timer};
 use super::keyed_core::KeyedCore;
 use crate::dataflow::aligned::{Operator, Outputs, Wake};
-use crate::runtime::failure::{Failure, UserError, for_each_record};
+use crate::runtime::failure::{Failure, UserError};
 use crate::stream::record::{Data, Key, KeyedRecord, Record};
 use crate::time::EventTime;
 
@@ -76,11 +76,7 @@ impl<K: Key, T: Data, P: KeyedProcess<K, T>> Operator for KeyedOperator<K, T, P>
         out: &mut Outputs<Self::Out, Self::Side>,
     ) -> Result<(), Failure> {
         let KeyedOperator { core, process, .. } = self;
-        core.read_clock();
-        for_each_record(batch, |record| {
-            let Record { timestamp, value } = &record.record;
-            core.with_key(record.hash, &record.key, *timestamp, out, |context| process.process(value, context))
-        })
+        core.process(batch, out, |value, context| process.process(value, context))
     }
 
     fn watermark(

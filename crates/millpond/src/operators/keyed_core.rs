@@ -20,7 +20,7 @@ use crate::state::keyed::KeyedStates;
 use crate::state::operator::OperatorListState;
 use crate::state::setup::KeyedSetup;
 use crate::state::timers::TimerStore;
-use crate::stream::record::{Data, Key, Record};
+use crate::stream::record::{Data, Key, KeyedRecord, Record};
 use crate::time::EventTime;
 
 /// Rows that are copied for a snapshot before other operators get their turn.
@@ -100,9 +100,24 @@ impl<K: Key> KeyedCore<K> {
         self.states.cursor.set_now(self.now);
     }
 
+    /// Runs `logic` on each record of a batch, with the states and timers of its key.
+    #[inline]
+    pub(crate) fn process<T: Data, O: Data, S: Data>(
+        &mut self,
+        batch: &[KeyedRecord<K, T>],
+        out: &mut Outputs<Record<O>, Record<S>>,
+        mut logic: impl FnMut(&T, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
+    ) -> Result<(), Failure> {
+        self.read_clock();
+        for_each_record(batch, |record| {
+            let Record { timestamp, value } = &record.record;
+            self.with_key(record.hash, &record.key, *timestamp, out, |context| logic(value, context))
+        })
+    }
+
     /// Runs `logic` for a record of `key`.
     #[inline]
-    pub(crate) fn with_key<O: Data, S: Data>(
+    fn with_key<O: Data, S: Data>(
         &mut self,
         hash: u64,
         key: &K,
