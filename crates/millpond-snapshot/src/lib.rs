@@ -10,6 +10,7 @@
 //! | [`ids`] | the names and numbers that must not be mixed | |
 //! | [`hash`] | from a key to its place in the 64-bit hash space | |
 //! | [`store`] | objects: put if absent, bounded get, list, delete | ids |
+//! | [`typed`] | between Rust values and columns | |
 //! | [`chunk`] | rows of state as Parquet files | store, hash |
 //! | [`state`] | a state as it stands: its chunks merged, compacted, compared | chunk |
 //! | [`manifest`] | which chunks make up which state of which operator | chunk |
@@ -43,6 +44,7 @@ pub mod manifest;
 pub mod repository;
 pub mod state;
 pub mod store;
+pub mod typed;
 
 pub use error::{Error, Result};
 pub use ids::{ChunkHash, Epoch, JobName, OperatorUid, Sequence, StateName, Tag};
