@@ -25,14 +25,16 @@ pub(crate) fn against(plan: &Plan, store: &str, options: &CheckOptions) -> Resul
     Ok((resolved.entry.id().to_string(), decided))
 }
 
-fn word(decision: &Decision) -> (&'static str, &str) {
-    match decision {
+fn word(decision: &Decision) -> (&'static str, String) {
+    let (word, why) = match decision {
         Decision::Restored => ("restored", ""),
+        Decision::Migrated(changes) => return ("restored with migration", changes.join("\n")),
         Decision::New => ("new, empty", ""),
         Decision::Dropped => ("dropped", "as asked"),
         Decision::Unmatched => ("not taken", "no operator of this program takes it"),
-        Decision::Refused(reason) => ("refused", reason),
-    }
+        Decision::Refused(reason) => ("refused", reason.as_str()),
+    };
+    (word, why.to_owned())
 }
 
 /// The whole plan, as a table or as JSON.
@@ -58,7 +60,7 @@ pub(crate) fn render(address: &str, plan: &RestorePlan, json: bool) -> String {
             None => state.uid.clone(),
         };
         let rows = state.rows.map(|rows| rows.to_string()).unwrap_or_default();
-        table.add_row([operator, state.state.clone(), rows, decision.to_owned(), why.to_owned()]);
+        table.add_row([operator, state.state.clone(), rows, decision.to_owned(), why]);
     }
     let verdict = match plan.refusal() {
         None => format!("snapshot {address} fits this program"),
@@ -69,12 +71,17 @@ pub(crate) fn render(address: &str, plan: &RestorePlan, json: bool) -> String {
 
 fn to_json(state: &StatePlan) -> serde_json::Value {
     let (decision, reason) = word(&state.decision);
+    let changes = match &state.decision {
+        Decision::Migrated(changes) => changes.as_slice(),
+        _ => &[],
+    };
     serde_json::json!({
         "operator": state.uid,
         "from": state.from,
         "state": state.state,
         "rows": state.rows,
         "decision": decision,
+        "changes": changes,
         "reason": if reason.is_empty() { None } else { Some(reason) },
     })
 }
@@ -83,7 +90,10 @@ fn to_json(state: &StatePlan) -> serde_json::Value {
 pub(crate) fn describe(plan: &RestorePlan) -> String {
     let lines = plan.told().map(|state| {
         let from = state.from.as_ref().map(|old| format!(" (was {old})")).unwrap_or_default();
-        format!("  {}/{}{from}: {}", state.uid, state.state, word(&state.decision).0)
+        let (decision, why) = word(&state.decision);
+        let changes = if matches!(state.decision, Decision::Migrated(_)) { why } else { String::new() };
+        let changes: String = changes.lines().map(|change| format!("\n    {change}")).collect();
+        format!("  {}/{}{from}: {decision}{changes}", state.uid, state.state)
     });
     lines.collect::<Vec<_>>().join("\n")
 }

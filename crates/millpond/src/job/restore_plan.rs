@@ -2,14 +2,12 @@
 //!
 //! Pure: a function of the program's plan, the snapshot's manifest and the flags.
 
-use std::fmt;
-
 use millpond_snapshot::chunk::StateKind;
-use millpond_snapshot::manifest::{Manifest, OperatorSnapshot, SchemaFields, StateSnapshot};
+use millpond_snapshot::manifest::{Manifest, OperatorSnapshot, StateSnapshot};
 
 use super::plan::{OperatorPlan, Plan, is_internal};
 use crate::error::Error;
-use crate::state::descriptor::StateDeclaration;
+use crate::state::evolution;
 
 /// What the flags say about state that does not match by itself.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +24,8 @@ pub(crate) struct RestoreFlags {
 pub(crate) enum Decision {
     /// The operator takes it up.
     Restored,
+    /// The operator takes it up, though its types are not what they were: what changes, field by field.
+    Migrated(Vec<String>),
     /// The snapshot does not have it: it starts empty.
     New,
     /// A flag says to leave it behind.
@@ -96,7 +96,11 @@ impl RestorePlan {
                 let decision = match old {
                     None => Decision::New,
                     Some(_) if is_dropped(flags, &old_uid, declared.name.as_str()) => Decision::Dropped,
-                    Some(old) => compare(declared, old).map_or(Decision::Restored, Decision::Refused),
+                    Some(old) => match evolution::decide(declared, old) {
+                        Ok(outcome) if outcome.changes.is_empty() => Decision::Restored,
+                        Ok(outcome) => Decision::Migrated(outcome.changes),
+                        Err(reasons) => Decision::Refused(reasons.join("; ")),
+                    },
                 };
                 states.push(StatePlan {
                     uid: operator.uid.to_string(),
@@ -162,7 +166,7 @@ impl RestorePlan {
                     "state '{uid}/{name}' of the snapshot ({} rows) is taken by no operator of this program",
                     rows.unwrap_or(0)
                 )),
-                Decision::Restored | Decision::New | Decision::Dropped => {}
+                Decision::Restored | Decision::Migrated(_) | Decision::New | Decision::Dropped => {}
             }
         }
         let advice = match self.fit() {
@@ -172,7 +176,9 @@ impl RestorePlan {
                  --drop UID[/STATE] or, all of it, with --allow-non-restored-state"
             }
             Fit::Not => {
-                "start from another snapshot, change the program back, or leave the state behind with --drop UID/STATE"
+                "change the types so that they can take up what is there, say how old values become new ones with \
+                 .migrate(|old: OldType| …) on the state or .migrate_key(…) on the keyed stream, start from another \
+                 snapshot, or leave the state behind with --drop UID/STATE"
             }
         };
         Some(format!("the snapshot does not fit this program:\n  {}\n{advice}", lines.join("\n  ")))
@@ -212,56 +218,6 @@ fn is_dropped(flags: &RestoreFlags, uid: &str, state: &str) -> bool {
 fn rows(state: &StateSnapshot) -> u64 {
     let inline = state.rows_inline.as_ref().map_or(0, Vec::len) as u64;
     inline + state.chunks.iter().map(|chunk| chunk.rows).sum::<u64>()
-}
-
-/// Why the declared state cannot take up the old one.
-fn compare(declared: &StateDeclaration, old: &StateSnapshot) -> Option<String> {
-    if declared.kind != old.kind {
-        return Some(format!(
-            "it was of kind {} and is now of kind {}; give the new state another name",
-            old.kind, declared.kind
-        ));
-    }
-    let pairs = [
-        ("key", &old.key_schema, &declared.key),
-        ("map key", &old.map_key_schema, &declared.map_key),
-        ("value", &old.value_schema, &declared.value),
-    ];
-    pairs.into_iter().find_map(|(what, old, new)| match (old, new) {
-        (Some(old), Some(new)) if old != new => Some(differ(what, old, new)),
-        _ => None,
-    })
-}
-
-fn differ(what: &str, old: &SchemaFields, new: &SchemaFields) -> String {
-    let list = |schema: &SchemaFields| {
-        let fields: Vec<String> = schema.fields().iter().map(|field| Shown(field).to_string()).collect();
-        fields.join(", ")
-    };
-    format!("its {what} was {} and is now {}", list(old), list(new))
-}
-
-/// A field's type as people write it.
-struct Shown<'a>(&'a arrow_schema::Field);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let optional = if self.0.is_nullable() { "?" } else { "" };
-        match self.0.data_type() {
-            arrow_schema::DataType::Struct(fields) => {
-                f.write_str("{")?;
-                for (place, field) in fields.iter().enumerate() {
-                    let comma = if place == 0 { "" } else { ", " };
-                    write!(f, "{comma}{}: {}", field.name(), Shown(field))?;
-                }
-                write!(f, "}}{optional}")
-            }
-            arrow_schema::DataType::List(item) | arrow_schema::DataType::LargeList(item) => {
-                write!(f, "[{}]{optional}", Shown(item))
-            }
-            other => write!(f, "{other}{optional}"),
-        }
-    }
 }
 
 fn check_flags(plan: &Plan, manifest: &Manifest, flags: &RestoreFlags) -> Result<(), Error> {

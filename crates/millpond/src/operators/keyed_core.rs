@@ -16,6 +16,7 @@ use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::{Failure, UserError, for_each_record};
 use crate::state::codec;
 use crate::state::descriptor::{StateDeclaration, StateDescriptor};
+use crate::state::evolution::Sides;
 use crate::state::keyed::KeyedStates;
 use crate::state::operator::OperatorListState;
 use crate::state::setup::KeyedSetup;
@@ -54,7 +55,14 @@ fn declare(setup: &mut KeyedSetup) -> (Timers, OperatorListState<RangeWatermark>
     let timers = || Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
     let (event, processing) = (timers(), timers());
     for (name, store) in [("event-timers", &event), ("processing-timers", &processing)] {
-        setup.register(StateDescriptor::new(name), StateKind::Timers, None, None, Rc::clone(store) as _);
+        setup.register(
+            StateDescriptor::new(name),
+            StateKind::Timers,
+            None,
+            None,
+            Sides::default(),
+            Rc::clone(store) as _,
+        );
     }
     let reached = setup.operator.union::<RangeWatermark>("watermark");
     (Timers { event, processing }, reached)

@@ -10,6 +10,7 @@ use millpond_snapshot::manifest::SchemaFields;
 
 use super::codec::{self, StateValue};
 use super::descriptor::{StateDeclaration, StateDescriptor};
+use super::evolution::{Side, Sides};
 use super::handles::{Aggregate, AggregatingState, ListState, MapState, ReducingState, ValueState};
 use super::keyed::{Cursor, Registered};
 use super::map::MapStore;
@@ -73,14 +74,16 @@ impl OperatorSetup {
         let store = Rc::new(RefCell::new(BroadcastStore::<K, V> { entries: BTreeMap::new() }));
         let schemas =
             codec::schema::<K>("key").and_then(|key| Ok((Some(key), Some(codec::schema::<V>("value")?))));
-        self.register(state.into(), StateKind::Broadcast, schemas, Rc::clone(&store) as _);
+        let sides = Sides { key: Side::of::<K>(), value: Side::of::<V>(), ..Sides::default() };
+        self.register(state.into(), StateKind::Broadcast, schemas, sides, Rc::clone(&store) as _);
         BroadcastState { store, writable: Rc::clone(&self.writable) }
     }
 
     fn operator_list<T: StateValue>(&mut self, state: StateDescriptor, kind: StateKind) -> OperatorListState<T> {
         let store = Rc::new(RefCell::new(Vec::<T>::new()));
         let schemas = codec::schema::<T>("value").map(|value| (None, Some(value)));
-        self.register(state, kind, schemas, Rc::clone(&store) as _);
+        let sides = Sides { value: Side::of::<T>(), ..Sides::default() };
+        self.register(state, kind, schemas, sides, Rc::clone(&store) as _);
         OperatorListState(store)
     }
 
@@ -89,10 +92,11 @@ impl OperatorSetup {
         state: StateDescriptor,
         kind: StateKind,
         schemas: Result<(Option<SchemaFields>, Option<SchemaFields>), Error>,
+        sides: Sides,
         store: Rc<RefCell<dyn OperatorStore>>,
     ) {
         let declared = schemas.and_then(|(key, value)| {
-            Ok(StateDeclaration { name: name(&state.name)?, kind, key, map_key: None, value, ttl: None })
+            Ok(StateDeclaration { name: name(&state.name)?, kind, key, map_key: None, value, ttl: None, sides })
         });
         match declared {
             Ok(declaration) => self.states.push(RegisteredOperatorState { declaration, store }),
@@ -114,6 +118,7 @@ pub struct KeyedSetup {
     pub(crate) states: Vec<Registered>,
     pub(crate) operator: OperatorSetup,
     key: Option<SchemaFields>,
+    key_side: Side,
 }
 
 impl std::ops::Deref for KeyedSetup {
@@ -127,7 +132,7 @@ impl KeyedSetup {
     pub(crate) fn new<K: StateValue>(subtask: usize, parallelism: usize) -> Self {
         let mut operator = OperatorSetup::new(subtask, parallelism);
         let key = codec::schema::<K>("key").map_err(|error| operator.error = Some(error)).ok();
-        KeyedSetup { cursor: Rc::default(), states: Vec::new(), operator, key }
+        KeyedSetup { cursor: Rc::default(), states: Vec::new(), operator, key, key_side: Side::of::<K>() }
     }
 
     /// All that is declared, with what every keyed operator has besides.
@@ -189,7 +194,8 @@ impl KeyedSetup {
         });
         let store = MapStore::new(Rc::clone(&self.cursor), state.ttl, &map_key, &value);
         let store = Rc::new(RefCell::new(store));
-        self.register(state, StateKind::Map, Some(map_key), Some(value), Rc::clone(&store) as _);
+        let sides = Sides { map_key: Side::of::<M>(), value: Side::of::<V>(), ..Sides::default() };
+        self.register(state, StateKind::Map, Some(map_key), Some(value), sides, Rc::clone(&store) as _);
         MapState(store)
     }
 
@@ -203,7 +209,8 @@ impl KeyedSetup {
             unknown("value")
         });
         let store = Rc::new(RefCell::new(ValueStore::new(Rc::clone(&self.cursor), state.ttl, &value)));
-        self.register(state, kind, None, Some(value), Rc::clone(&store) as _);
+        let sides = Sides { value: Side::of::<V>(), ..Sides::default() };
+        self.register(state, kind, None, Some(value), sides, Rc::clone(&store) as _);
         store
     }
 
@@ -213,6 +220,7 @@ impl KeyedSetup {
         kind: StateKind,
         map_key: Option<arrow_schema::FieldRef>,
         value: Option<arrow_schema::FieldRef>,
+        sides: Sides,
         store: Rc<RefCell<dyn super::keyed::Store>>,
     ) {
         let declared = name(&state.name).and_then(|name| {
@@ -223,6 +231,7 @@ impl KeyedSetup {
                 map_key: map_key.map(codec::fields).transpose()?,
                 value: value.map(codec::fields).transpose()?,
                 ttl: state.ttl,
+                sides: Sides { key: self.key_side.clone(), ..sides },
             })
         });
         match declared {

@@ -17,6 +17,7 @@ fn two_operators() -> Plan {
         map_key: None,
         value: None,
         ttl,
+        sides: Default::default(),
     };
     let draft = Draft {
         uid: None,

@@ -13,6 +13,9 @@
 //! # }
 //! ```
 
+mod probe;
+mod shape;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -25,9 +28,14 @@ use serde_arrow::utils::{Item, Items};
 
 use crate::{Error, Result};
 
+pub use probe::shape_of;
+pub use shape::{FieldShape, Shape, StructShape, VariantShape};
+
 /// Says in a field's metadata how its values are written, if not as a column of their own type.
 const ENCODING: &str = "millpond:encoding";
 const JSON: &str = "json";
+/// Says in a field's metadata what its values look like, where the columns do not.
+const SHAPE: &str = "millpond:shape";
 
 /// The column called `name` for values of `T`.
 ///
@@ -44,13 +52,22 @@ pub fn column<T: DeserializeOwned>(name: &str) -> Result<FieldRef> {
         .sequence_as_large_list(false)
         .enums_without_data_as_strings(true);
     let traced = Vec::<FieldRef>::from_type::<Item<T>>(options).ok().and_then(|fields| fields.into_iter().next());
-    Ok(Arc::new(match traced.filter(|field| has_column(field.data_type())) {
-        Some(field) => Field::clone(&field).with_name(name),
-        None => {
-            let metadata = HashMap::from([(ENCODING.to_owned(), JSON.to_owned())]);
-            Field::new(name, DataType::Utf8, false).with_metadata(metadata)
-        }
-    }))
+    let shape = shape_of::<T>();
+    // `serde_arrow` takes a field with another name for two, and gives up.
+    let derived = traced.map(|field| Field::clone(&field).with_name(name)).or_else(|| shape.column(name));
+    let mut field = derived.filter(|field| has_column(field.data_type())).unwrap_or_else(|| {
+        let metadata = HashMap::from([(ENCODING.to_owned(), JSON.to_owned())]);
+        Field::new(name, DataType::Utf8, false).with_metadata(metadata)
+    });
+    let shape = shape.stored();
+    if shape != Shape::Unknown && shape != Shape::of_column(&field) {
+        let text = serde_json::to_string(&shape)
+            .map_err(|error| Error::InvalidInput(format!("the shape of column '{name}': {error}")))?;
+        let mut metadata = field.metadata().clone();
+        metadata.insert(SHAPE.to_owned(), text);
+        field.set_metadata(metadata);
+    }
+    Ok(Arc::new(field))
 }
 
 /// Whether Parquet has a column for a type.
