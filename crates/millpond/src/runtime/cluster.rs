@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::job::options::Cluster;
 use crate::job::plan::Plan;
+use crate::source::SourcePosition;
 
 /// How long processes wait for each other at the start.
 pub(crate) const MEETING_TIMEOUT: Duration = Duration::from_secs(60);
@@ -54,6 +55,7 @@ pub(crate) struct Welcome {
     pub(crate) restored: Option<Manifest>,
     /// For each operator of the plan, its place in that manifest.
     pub(crate) operators: Vec<Option<usize>>,
+    pub(crate) positions: Vec<(usize, SourcePosition)>,
 }
 
 impl Hello {

@@ -7,6 +7,7 @@ use millpond_snapshot::manifest::{Manifest, OperatorSnapshot};
 use tokio::runtime::Handle;
 
 use crate::error::Error;
+use crate::source::SourcePosition;
 use crate::state::codec::StateValue;
 use crate::state::keyed::KeyedStates;
 use crate::state::setup::RegisteredOperatorState;
@@ -17,6 +18,8 @@ pub(crate) struct Restored {
     pub(crate) snapshot: Option<(Store, Manifest)>,
     /// For each operator of the plan, its place in the manifest.
     pub(crate) operators: Vec<Option<usize>>,
+    /// Sources, by their place in the plan, that begin where the run was told to.
+    pub(crate) positions: Vec<(usize, SourcePosition)>,
 }
 
 impl Restored {
@@ -24,6 +27,11 @@ impl Restored {
         let (store, manifest) = self.snapshot.as_ref()?;
         let place = (*self.operators.get(operator)?)?;
         Some((store, manifest.operators.get(place)?))
+    }
+
+    /// Where the source at `operator` begins, if the run was told.
+    pub(crate) fn position(&self, operator: usize) -> Option<&SourcePosition> {
+        self.positions.iter().find(|(place, _)| *place == operator).map(|(_, position)| position)
     }
 
     /// Where the state of an operator of the plan stands in the snapshot.

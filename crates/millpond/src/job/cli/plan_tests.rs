@@ -28,6 +28,7 @@ fn two_operators() -> Plan {
         states: vec![state("splits", StateKind::OperatorList, None)],
         aligned: true,
         sink: false,
+        positions: vec![],
     };
     let hour = Ttl::new(Duration::from_secs(3600));
     let totals = Draft {

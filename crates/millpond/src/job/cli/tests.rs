@@ -190,9 +190,9 @@ fn check_takes_what_run_takes_to_restore() {
     let Command::Check(options, _) = command else { panic!("{command:?}") };
     assert_eq!(options.from, "flights@7");
     assert_eq!(options.store.as_deref(), Some("./s"));
-    assert_eq!(options.map, [("a".into(), "b".into())]);
-    assert_eq!(options.drop, [("c".into(), None)]);
-    assert!(options.allow_non_restored && options.strict_uids && options.json);
+    assert_eq!(options.flags.map, [("a".into(), "b".into())]);
+    assert_eq!(options.flags.drop, [("c".into(), None)]);
+    assert!(options.flags.allow_non_restored && options.strict_uids && options.json);
 }
 
 #[test]
