@@ -11,6 +11,7 @@ pub(crate) mod cluster;
 pub(crate) mod context;
 pub(crate) mod control;
 pub(crate) mod coordinator;
+pub(crate) mod evolved;
 pub(crate) mod failure;
 pub(crate) mod launch;
 pub(crate) mod lost;
