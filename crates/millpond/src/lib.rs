@@ -67,6 +67,7 @@ pub use source::watermark::{WatermarkGenerator, WatermarkStrategy};
 pub use source::{Files, Generator, IteratorSource, MalformedRecord, Parsed, ReadStatus, Source, SourcePosition, SplitReader};
 pub use state::codec::StateValue;
 pub use state::descriptor::{StateDescriptor, Ttl, TtlUpdate};
+pub use state::evolution::descriptors::{MapDescriptor, TypedDescriptor};
 pub use state::handles::{Aggregate, AggregatingState, ListState, MapState, ReducingState, ValueState};
 pub use state::operator::{BroadcastState, OperatorListState};
 pub use state::setup::{KeyedSetup, OperatorSetup};

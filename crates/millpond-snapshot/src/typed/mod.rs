@@ -15,6 +15,7 @@
 
 mod probe;
 mod shape;
+mod tree;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::{Error, Result};
 
 pub use probe::shape_of;
 pub use shape::{FieldShape, Shape, StructShape, VariantShape};
+pub use tree::Tree;
 
 /// Says in a field's metadata how its values are written, if not as a column of their own type.
 const ENCODING: &str = "millpond:encoding";

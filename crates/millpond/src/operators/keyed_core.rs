@@ -16,7 +16,7 @@ use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::{Failure, UserError, for_each_record};
 use crate::state::codec;
 use crate::state::descriptor::{StateDeclaration, StateDescriptor};
-use crate::state::evolution::Sides;
+use crate::state::evolution::{Sides, Values};
 use crate::state::keyed::KeyedStates;
 use crate::state::operator::OperatorListState;
 use crate::state::setup::KeyedSetup;
@@ -69,8 +69,8 @@ fn declare(setup: &mut KeyedSetup) -> (Timers, OperatorListState<RangeWatermark>
 }
 
 /// The declarations of that, for the plan.
-pub(crate) fn own_declarations<K: Key>() -> Vec<StateDeclaration> {
-    let mut setup = KeyedSetup::new::<K>(0, 1);
+pub(crate) fn own_declarations<K: Key>(keys: Rc<Values<K>>) -> Vec<StateDeclaration> {
+    let mut setup = KeyedSetup::new::<K>(0, 1, keys);
     declare(&mut setup);
     setup.declarations()
 }
@@ -84,7 +84,8 @@ impl<K: Key> KeyedCore<K> {
             std::sync::Arc::new(arrow_schema::Field::new("key", arrow_schema::DataType::Null, true))
         });
         setup.cursor.set_now(context.clock.now());
-        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field);
+        let keys = setup.keys::<K>();
+        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
         if let Err(error) = context.restored.keyed(operator, context.range(), &mut states, &context.handle) {
             context.build_failed(operator, error);
         }

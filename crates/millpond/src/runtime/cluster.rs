@@ -62,9 +62,11 @@ impl Hello {
     pub(crate) fn new(cluster: &Cluster, plan: &Plan, workers: usize) -> Self {
         let mut fingerprint = String::new();
         for operator in &plan.operators {
+            // As JSON, whose parts have an order.
             let states: Vec<_> =
-                operator.states.iter().map(|state| (&state.name, state.kind, &state.value)).collect();
-            fingerprint.push_str(&format!("{} {} {:?} {states:?};", operator.uid, operator.kind, operator.inputs));
+                operator.states.iter().map(|state| (&state.name, state.kind, &state.key, &state.value)).collect();
+            let states = serde_json::to_string(&states).unwrap_or_default();
+            fingerprint.push_str(&format!("{} {} {:?} {states};", operator.uid, operator.kind, operator.inputs));
         }
         let fingerprint = millpond_snapshot::ChunkHash::of(fingerprint.as_bytes()).to_string();
         Hello {

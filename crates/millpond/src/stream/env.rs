@@ -23,6 +23,7 @@ use crate::runtime::context::WorkerContext;
 use crate::source::{PositionForm, Source};
 use crate::source::watermark::WatermarkStrategy;
 use crate::state::descriptor::StateDeclaration;
+use crate::state::evolution::Values;
 use crate::state::setup::{KeyedSetup, OperatorSetup};
 
 /// A worker's half of an environment: the dataflow that is being built.
@@ -127,8 +128,8 @@ impl EnvInner<'_> {
     }
 
     /// A setup for an operator with keys of type `K`.
-    pub(crate) fn keyed_setup<K: Key>(&self) -> KeyedSetup {
-        KeyedSetup::new::<K>(self.worker(), self.parallelism)
+    pub(crate) fn keyed_setup<K: Key>(&self, keys: Rc<Values<K>>) -> KeyedSetup {
+        KeyedSetup::new::<K>(self.worker(), self.parallelism, keys)
     }
 
     /// Adds an operator without state, and gives its place.

@@ -187,7 +187,7 @@ impl<'s, T: Data> Stream<'s, T> {
                 Ok(())
             })
         });
-        KeyedStream { env: self.env, operator: self.operator, inner }
+        KeyedStream { env: self.env, operator: self.operator, inner, keys: Default::default() }
     }
 
     /// Runs `process` on the stream as it is distributed. `make` declares operator states.

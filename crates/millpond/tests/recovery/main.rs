@@ -12,6 +12,7 @@ mod broadcast;
 mod connected;
 mod failing;
 mod keyed;
+mod redistribution;
 mod operator_state;
 mod timers;
 mod ttl;
