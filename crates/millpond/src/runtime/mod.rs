@@ -12,11 +12,8 @@ pub(crate) mod cluster;
 pub(crate) mod context;
 pub(crate) mod control;
 pub(crate) mod coordinator;
-<<<<<<< HEAD
 pub(crate) mod directions;
-=======
 pub(crate) mod evolved;
->>>>>>> wt-evolve
 pub(crate) mod failure;
 pub(crate) mod launch;
 pub(crate) mod lost;

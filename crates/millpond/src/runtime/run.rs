@@ -71,6 +71,8 @@ impl Session {
             Err(_) => JobStatus::Failed,
         });
         let newest = self.base.as_ref().map(Entry::id);
+        // All is written: the next run may have the job.
+        drop(self.claim);
         (outcome.map(|end| (end, newest)), self.publisher)
     }
 
