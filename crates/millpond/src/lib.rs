@@ -64,7 +64,9 @@ pub use runtime::failure::{Permanent, UserError};
 pub use runtime::restart::RestartStrategy;
 pub use sink::{Collect, FileSink, Sink, Stdout};
 pub use source::watermark::{WatermarkGenerator, WatermarkStrategy};
-pub use source::{Files, Generator, IteratorSource, MalformedRecord, Parsed, ReadStatus, Source, SourcePosition, SplitReader};
+pub use source::{
+    Files, Generator, IteratorSource, MalformedRecord, Parsed, ReadStatus, Source, SourcePosition, SplitReader,
+};
 pub use state::codec::StateValue;
 pub use state::descriptor::{StateDescriptor, Ttl, TtlUpdate};
 pub use state::evolution::descriptors::{MapDescriptor, TypedDescriptor};

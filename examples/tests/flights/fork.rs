@@ -142,15 +142,23 @@ fn by_default_a_fork_leaves_prepared_output_to_the_job_that_prepared_it() {
     let (savepoint, files) = killed_between_publish_and_commit(&scene);
     let plan = check(&scene, &format!("-s {savepoint} --name fork"));
     assert_eq!(plan["fork-of"], "flights");
-    let pieces: u64 = plan["pending-output"].as_array().unwrap().iter().map(|sink| {
-        assert_eq!(sink["decision"], "drop");
-        sink["pieces"].as_u64().unwrap()
-    }).sum();
+    let pieces: u64 = plan["pending-output"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sink| {
+            assert_eq!(sink["decision"], "drop");
+            sink["pieces"].as_u64().unwrap()
+        })
+        .sum();
     assert_eq!(pieces, files.len() as u64);
     assert_eq!(check(&scene, &format!("-s {savepoint}"))["pending-output"][0]["decision"], "commit", "in place");
 
     let before = of_first(&scene);
-    scene.bare(&format!("run --store store --output output --name fork --listen off -p 3 -s {savepoint}")).wait().succeeded();
+    scene
+        .bare(&format!("run --store store --output output --name fork --listen off -p 3 -s {savepoint}"))
+        .wait()
+        .succeeded();
     assert_untouched(&before, &of_first(&scene));
     for file in &files {
         assert!(!scene.path("output").join(file).exists(), "{} was committed by the fork", file.display());
@@ -178,7 +186,11 @@ fn a_fork_commits_what_was_prepared_if_it_is_told_to() {
     }
     let fork = "run --store store --output output --name fork --listen off -p 3 --pending-output commit";
     let said = scene.bare(&format!("{fork} -s {savepoint}")).wait().succeeded();
-    assert!(said.stderr.contains("that the snapshot has prepared: committed when the run starts"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("that the snapshot has prepared: committed when the run starts"),
+        "{}",
+        said.stderr
+    );
     for file in &files {
         assert!(scene.path("output").join(file).exists(), "{} was not committed", file.display());
     }

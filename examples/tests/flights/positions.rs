@@ -65,7 +65,8 @@ fn a_position_outlives_a_run_that_dies_before_its_first_checkpoint() {
 
     // All rows once more, on top of what has been counted; without checkpoints, so that the first run holds nothing.
     let slow = "--output again --listen 127.0.0.1:0 --checkpoint-interval 0s";
-    let told = format!("run --store store {slow} -p 3 --rate 2000 -s {savepoint} --source-position flights=beginning");
+    let told =
+        format!("run --store store {slow} -p 3 --rate 2000 -s {savepoint} --source-position flights=beginning");
     let mut first = scene.bare(&told);
     let control = first.control();
     first.wait_until("some records", || control.records_read() > 0);
@@ -74,7 +75,8 @@ fn a_position_outlives_a_run_that_dies_before_its_first_checkpoint() {
     let all: u64 = expected(&csv).carriers.values().map(|totals| totals.0).sum();
     let again: u64 = output::carriers(&scene.path("again")).values().map(|running| running.len() as u64).sum();
     assert_eq!(again, all, "each row is counted once more");
-    let last: u64 = output::carriers(&scene.path("again")).values().map(|running| running[running.len() - 1].0).sum();
+    let last: u64 =
+        output::carriers(&scene.path("again")).values().map(|running| running[running.len() - 1].0).sum();
     assert_eq!(last, all + counted, "on top of what the savepoint had");
 }
 

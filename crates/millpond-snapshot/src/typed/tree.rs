@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
 use serde::de::{
-    self, Deserialize, DeserializeOwned, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
+    self, Deserialize, DeserializeOwned, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
 };
 
 use super::shape::{Shape, StructShape};
@@ -39,7 +39,9 @@ impl Tree {
     fn leave_out_nulls(&mut self, shape: &Shape) {
         match (&mut self.0, shape) {
             (_, Shape::Option(inner)) => self.leave_out_nulls(inner),
-            (Value::List(items), Shape::List(shape)) => items.iter_mut().for_each(|item| item.leave_out_nulls(shape)),
+            (Value::List(items), Shape::List(shape)) => {
+                items.iter_mut().for_each(|item| item.leave_out_nulls(shape))
+            }
             (Value::List(items), Shape::Tuple(shapes)) => {
                 items.iter_mut().zip(shapes).for_each(|(item, shape)| item.leave_out_nulls(shape));
             }
@@ -233,7 +235,9 @@ impl<'de> Deserializer<'de> for Tree {
     /// A column has tuples as structs.
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Unfit> {
         match self.0 {
-            Value::Map(entries) => visitor.visit_seq(SeqDeserializer::new(entries.into_iter().map(|(_, item)| item))),
+            Value::Map(entries) => {
+                visitor.visit_seq(SeqDeserializer::new(entries.into_iter().map(|(_, item)| item)))
+            }
             _ => self.deserialize_any(visitor),
         }
     }

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::definition::{self, Definition};
-use super::options::RunOptions;
 use super::options::Listen;
+use super::options::RunOptions;
 use super::uids::derived_uids;
 use crate::control::request::{Refusal, Request, RequestKind, Requests};
 use crate::control::server;

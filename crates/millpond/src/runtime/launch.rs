@@ -225,7 +225,11 @@ fn noted(me: &Holder, directions: &Directions, base: Option<&Entry>) -> BTreeMap
         (FIRST_EPOCH.to_owned(), first_epoch(base).to_string()),
         (RUN_ID.to_owned(), me.id.clone()),
     ]);
-    let known = [(RUN_HOST, me.host.clone()), (RUN_PID, me.pid.map(|pid| pid.to_string())), (RUN_CONTROL, me.control.clone())];
+    let known = [
+        (RUN_HOST, me.host.clone()),
+        (RUN_PID, me.pid.map(|pid| pid.to_string())),
+        (RUN_CONTROL, me.control.clone()),
+    ];
     options.extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     directions.write(&mut options);
     options
@@ -250,7 +254,8 @@ pub(crate) fn fit(
     flags: &RestoreFlags,
 ) -> Result<(Restored, RestorePlan), Error> {
     let places = plan.operators.iter().enumerate();
-    let positions = places.filter_map(|(place, operator)| Some((place, flags.position(operator.uid.as_str())?.clone())));
+    let positions =
+        places.filter_map(|(place, operator)| Some((place, flags.position(operator.uid.as_str())?.clone())));
     let positions = positions.collect();
     let Some(manifest) = base.and_then(Entry::snapshot).map(|record| &record.manifest) else {
         let restored = Restored { positions, ..Restored::default() };

@@ -57,9 +57,11 @@ impl Restored {
             let Some(state) = snapshot.states.iter().find(|state| state.name == declared.name) else { continue };
             let place =
                 |error: &dyn Display| format!("operator '{}', state '{}': {error}", snapshot.uid, declared.name);
-            let outcome = decide(declared, state).map_err(|reasons| Error::snapshot(place(&reasons.join("; "))))?;
+            let outcome =
+                decide(declared, state).map_err(|reasons| Error::snapshot(place(&reasons.join("; "))))?;
             if outcome.rewrites {
-                evolved(store, state, &outcome, index, range, states, handle).map_err(|error| Error::snapshot(place(&error)))?;
+                evolved(store, state, &outcome, index, range, states, handle)
+                    .map_err(|error| Error::snapshot(place(&error)))?;
                 continue;
             }
             for (chunk, parts) in state.chunks.iter().zip(chunk::visible(&state.chunks, range)) {
@@ -101,8 +103,7 @@ impl Restored {
             let place = |error: &dyn Display| {
                 Error::snapshot(format!("operator '{}', state '{name}': {error}", snapshot.uid))
             };
-            let outcome =
-                decide(&registered.declaration, state).map_err(|reasons| place(&reasons.join("; ")))?;
+            let outcome = decide(&registered.declaration, state).map_err(|reasons| place(&reasons.join("; ")))?;
             registered.store.borrow_mut().restore(&mine, &outcome).map_err(|error| place(&error))?;
         }
         Ok(())

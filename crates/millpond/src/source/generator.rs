@@ -111,7 +111,8 @@ impl<T: Data, F: Fn(u64) -> T + Clone + Send + 'static> Source for Generator<F> 
     }
 
     fn positions(&self) -> Vec<PositionForm> {
-        let mut forms = vec![PositionForm::Earliest, PositionForm::At("the index of the first record, from 0")];
+        let mut forms =
+            vec![PositionForm::Earliest, PositionForm::Number("the index of the first record, from 0")];
         // What goes on for ever has no end.
         forms.extend(self.count.map(|_| PositionForm::Latest));
         forms

@@ -102,13 +102,12 @@ impl<T: Data> Source for IteratorSource<T> {
     }
 
     fn positions(&self) -> Vec<PositionForm> {
-        vec![PositionForm::Earliest, PositionForm::At("the number of items to skip")]
+        vec![PositionForm::Earliest, PositionForm::Number("the number of items to skip")]
     }
 
     fn seek(&self, split: IteratorSplit, position: &SourcePosition) -> Result<Option<IteratorSplit>, UserError> {
         let SourcePosition::At(text) = position else { return Ok(Some(split)) };
-        let given =
-            text.parse().map_err(|_| Permanent::new(position.wrong("it is not a number of items")))?;
+        let given = text.parse().map_err(|_| Permanent::new(position.wrong("it is not a number of items")))?;
         Ok(Some(IteratorSplit { given }))
     }
 

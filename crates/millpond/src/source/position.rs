@@ -40,12 +40,17 @@ pub enum PositionForm {
     Latest,
     /// [`SourcePosition::Timestamp`].
     Timestamp,
-    /// [`SourcePosition::At`], and what is to be written, such as `the index of a record`.
+    /// [`SourcePosition::At`], and what is to be written.
     At(&'static str),
+    /// [`SourcePosition::At`] with a whole number, and which, such as `the index of a record`.
+    Number(&'static str),
 }
 
 impl PositionForm {
     fn accepts(self, position: &SourcePosition) -> bool {
+        if let (PositionForm::Number(_), SourcePosition::At(text)) = (self, position) {
+            return text.parse::<u64>().is_ok();
+        }
         matches!(
             (self, position),
             (PositionForm::Earliest, SourcePosition::Earliest)
@@ -62,7 +67,7 @@ impl fmt::Display for PositionForm {
             PositionForm::Earliest => "earliest",
             PositionForm::Latest => "latest",
             PositionForm::Timestamp => "a time such as 2026-11-24T10:00:00Z",
-            PositionForm::At(what) => what,
+            PositionForm::At(what) | PositionForm::Number(what) => what,
         })
     }
 }
@@ -71,7 +76,9 @@ impl fmt::Display for PositionForm {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PositionError {
     /// Nothing was given.
-    #[error("a position is empty; give earliest, latest, a time such as 2026-11-24T10:00:00Z, or a position of the source")]
+    #[error(
+        "a position is empty; give earliest, latest, a time such as 2026-11-24T10:00:00Z, or a position of the source"
+    )]
     Empty,
     /// The source can only begin where it does by itself.
     #[error("it reads from where it stands only: no position can be given")]
@@ -181,7 +188,9 @@ mod tests {
 
     #[test]
     fn a_source_takes_the_forms_that_it_says() {
-        let index = PositionForm::At("the index of a record");
+        let index = PositionForm::Number("the index of a record");
+        assert!(SourcePosition::At("x".into()).check(&[index]).is_err());
+        assert_eq!(SourcePosition::At("x".into()).check(&[PositionForm::At("any")]), Ok(()));
         assert_eq!(SourcePosition::Earliest.check(&[]), Err(PositionError::Unsupported));
         assert_eq!(SourcePosition::At("3".into()).check(&[PositionForm::Earliest, index]), Ok(()));
         let error = SourcePosition::Latest.check(&[PositionForm::Earliest, index]).unwrap_err().to_string();

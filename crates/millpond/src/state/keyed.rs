@@ -276,7 +276,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         let (rows, keys) = self.evolved_keys(batch, outcome, range)?;
         let kept: UInt32Array = rows.iter().map(|(row, _)| *row).collect();
         let mine = arrow_select::take::take_record_batch(batch, &kept).map_err(Error::snapshot)?;
-        let slots: Vec<Slot> = rows.iter().zip(&keys).map(|((_, hash), key)| self.keys.slot(*hash, key).0).collect();
+        let slots: Vec<Slot> =
+            rows.iter().zip(&keys).map(|((_, hash), key)| self.keys.slot(*hash, key).0).collect();
         let store = Rc::clone(&self.states[state].store);
         let in_batch = |row: usize| rows[row].0 as usize;
         store.borrow_mut().restore_evolved(&slots, &mine, outcome).map_err(|trouble| match trouble {

@@ -84,12 +84,16 @@ impl<K: StateValue + Ord, V: StateValue> OperatorStore for BroadcastStore<K, V> 
                 _ => return Err(unread(row, "expected a key and a value")),
             };
             let key = self.keys.read_json(old_key, outcome.key).map_err(|why| unread(row, why))?;
-            let mut value = self.evolving.values.read_json(value, outcome.value).map_err(|why| unread(row, why))?;
+            let mut value =
+                self.evolving.values.read_json(value, outcome.value).map_err(|why| unread(row, why))?;
             if let Some(before) = self.entries.remove(&key) {
                 value = self.evolving.one_of(place, before, value).map_err(|trouble| match trouble {
                     Trouble::Collision(_) => {
                         let new = serde_json::to_string(&key).unwrap_or_default();
-                        unread(row, format!("another key has become {new} too; say with .merge(…) how two make one"))
+                        unread(
+                            row,
+                            format!("another key has become {new} too; say with .merge(…) how two make one"),
+                        )
                     }
                     Trouble::Row(_, why) => unread(row, why),
                     Trouble::Other(error) => error,

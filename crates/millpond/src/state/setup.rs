@@ -75,7 +75,8 @@ impl OperatorSetup {
     ) -> BroadcastState<K, V> {
         let MapDescriptor { state, keys, evolving } = state.into();
         let columns = codec::schema::<K>("key").and_then(|key| {
-            let sides = Sides { key: keys.side("key")?, value: evolving.values.side("value")?, ..Sides::default() };
+            let sides =
+                Sides { key: keys.side("key")?, value: evolving.values.side("value")?, ..Sides::default() };
             Ok((Some(key), Some(codec::schema::<V>("value")?), sides))
         });
         let store = Rc::new(RefCell::new(BroadcastStore::<K, V> { entries: BTreeMap::new(), keys, evolving }));
@@ -83,7 +84,11 @@ impl OperatorSetup {
         BroadcastState { store, writable: Rc::clone(&self.writable) }
     }
 
-    fn operator_list<T: StateValue>(&mut self, state: TypedDescriptor<T>, kind: StateKind) -> OperatorListState<T> {
+    fn operator_list<T: StateValue>(
+        &mut self,
+        state: TypedDescriptor<T>,
+        kind: StateKind,
+    ) -> OperatorListState<T> {
         let TypedDescriptor { state, evolving } = state;
         let columns = codec::schema::<T>("value").and_then(|value| {
             let sides = Sides { value: evolving.values.side("value")?, ..Sides::default() };

@@ -75,12 +75,7 @@ impl<V: StateValue> Rows for ValueRows<V> {
 }
 
 impl<V: StateValue> ValueStore<V> {
-    pub(crate) fn new(
-        cursor: Rc<Cursor>,
-        ttl: Option<Ttl>,
-        field: &FieldRef,
-        evolving: Evolving<V>,
-    ) -> Self {
+    pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef, evolving: Evolving<V>) -> Self {
         ValueStore {
             cursor,
             entries: Vec::new(),

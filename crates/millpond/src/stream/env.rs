@@ -18,10 +18,10 @@ use crate::dataflow::time::Time;
 use crate::error::Error;
 use crate::job::plan::Draft;
 use crate::operators::part::PartSender;
-use crate::operators::source::{FOUND, SPLITS, Dealt, Finder, Found, Reader};
+use crate::operators::source::{Dealt, FOUND, Finder, Found, Reader, SPLITS};
 use crate::runtime::context::WorkerContext;
-use crate::source::{PositionForm, Source};
 use crate::source::watermark::WatermarkStrategy;
+use crate::source::{PositionForm, Source};
 use crate::state::descriptor::StateDeclaration;
 use crate::state::evolution::Values;
 use crate::state::setup::{KeyedSetup, OperatorSetup};
@@ -155,7 +155,17 @@ impl EnvInner<'_> {
         let Kind { kind, label, sink } = kind;
         let mut drafts = self.drafts.borrow_mut();
         let place = drafts.len();
-        drafts.push(Draft { uid: None, name: None, kind, label, inputs, states, aligned, sink, positions: vec![] });
+        drafts.push(Draft {
+            uid: None,
+            name: None,
+            kind,
+            label,
+            inputs,
+            states,
+            aligned,
+            sink,
+            positions: vec![],
+        });
         if let Some(context) = self.context()
             && context.plan.operators.get(place).is_none_or(|operator| operator.kind != kind)
         {

@@ -12,7 +12,7 @@ mod broadcast;
 mod connected;
 mod failing;
 mod keyed;
-mod redistribution;
 mod operator_state;
+mod redistribution;
 mod timers;
 mod ttl;

@@ -105,7 +105,11 @@ fn survives(parallelisms: &[usize], crashed: bool) {
                 .uid("counted");
             let held = numbers
                 .rebalance()
-                .process(|setup| Held { held: setup.list("held"), seen: setup.union("seen"), subtask: setup.subtask() as u64 })
+                .process(|setup| Held {
+                    held: setup.list("held"),
+                    seen: setup.union("seen"),
+                    subtask: setup.subtask() as u64,
+                })
                 .uid("held");
             counted.union([held]).sink(ledger.sink()).uid("ledger");
         },

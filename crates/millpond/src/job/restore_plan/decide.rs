@@ -73,7 +73,8 @@ impl RestorePlan {
             }
         }
         for (place, snapshot) in manifest.operators.iter().enumerate() {
-            let taker = made.operators.iter().position(|found| *found == Some(place)).map(|at| &plan.operators[at]);
+            let taker =
+                made.operators.iter().position(|found| *found == Some(place)).map(|at| &plan.operators[at]);
             let left = left_over(snapshot, taker, flags, policy);
             if taker.is_none() && !left.is_empty() {
                 made.decided.push(OperatorDecided {

@@ -89,8 +89,8 @@ impl RestoreFlags {
         }
         for (uid, state) in &self.drop {
             let operator = manifest.operators.iter().find(|o| o.uid.as_str() == uid);
-            let known =
-                operator.is_some_and(|o| state.as_ref().is_none_or(|s| o.states.iter().any(|x| x.name.as_str() == s)));
+            let known = operator
+                .is_some_and(|o| state.as_ref().is_none_or(|s| o.states.iter().any(|x| x.name.as_str() == s)));
             if !known {
                 let what = state.as_ref().map_or_else(|| uid.clone(), |state| format!("{uid}/{state}"));
                 return Err(Error::input(format!(

@@ -4,7 +4,8 @@ use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use super::{
-    Decision, Fit, OperatorDecided, OperatorDecision, PendingFate, PendingPlan, PositionPlan, RestorePlan, StatePlan,
+    Decision, Fit, OperatorDecided, OperatorDecision, PendingFate, PendingPlan, PositionPlan, RestorePlan,
+    StatePlan,
 };
 
 fn word(decision: &Decision) -> (&'static str, String) {
@@ -82,7 +83,9 @@ impl RestorePlan {
             let (old, all) = (&proposal.old, proposal.candidates.join("', '"));
             match (proposal.sure, proposal.candidates.len()) {
                 (true, _) => format!("'{old}' may be what is now called '{all}'"),
-                (false, 1) => format!("'{old}' or another one may be what is now called '{all}'; which is not plain"),
+                (false, 1) => {
+                    format!("'{old}' or another one may be what is now called '{all}'; which is not plain")
+                }
                 (false, _) => format!("'{old}' may be what is now called '{all}'; which of them is not plain"),
             }
         }));
@@ -236,7 +239,8 @@ pub(crate) fn describe(plan: &RestorePlan) -> String {
         let from = state.from.as_ref().map(|old| format!(" (was {old})")).unwrap_or_default();
         let (decision, why) = said(state);
         let tells = matches!(state.decision, Decision::Migrated(_)) || state.note.is_some();
-        let why: String = if tells { why.lines().map(|line| format!("\n    {line}")).collect() } else { String::new() };
+        let why: String =
+            if tells { why.lines().map(|line| format!("\n    {line}")).collect() } else { String::new() };
         lines.push(format!("  {}/{}{from}: {decision}{why}", state.uid, state.state));
     }
     lines.extend(plan.positions.iter().map(|source| format!("  {}", source.describe())));

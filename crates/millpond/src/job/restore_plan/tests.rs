@@ -52,10 +52,8 @@ fn draft(uid: Option<&str>, kind: &'static str, states: Vec<StateDeclaration>) -
 }
 
 fn source(uid: &str) -> Draft {
-    let states = vec![
-        state("found", StateKind::OperatorUnion, texts()),
-        state("splits", StateKind::OperatorList, texts()),
-    ];
+    let states =
+        vec![state("found", StateKind::OperatorUnion, texts()), state("splits", StateKind::OperatorList, texts())];
     draft(Some(uid), "source", states)
 }
 
@@ -144,7 +142,8 @@ fn the_same_program_takes_everything_up_and_there_is_nothing_to_tell() {
 
 #[test]
 fn a_new_operator_starts_empty_and_is_said_to() {
-    let plan = decide(&program([source("in"), source("more"), counts("counts")]), &snapshot([source("in")]), &none());
+    let plan =
+        decide(&program([source("in"), source("more"), counts("counts")]), &snapshot([source("in")]), &none());
     assert_eq!(plan.fit(), Fit::Fits);
     assert_eq!(*decision(&plan, "counts", "count"), Decision::New);
     assert_eq!(operator(&plan, "counts"), OperatorDecision::New);
@@ -156,7 +155,8 @@ fn a_new_operator_starts_empty_and_is_said_to() {
 
 #[test]
 fn a_state_of_another_kind_is_refused_whatever_the_flags_but_drop() {
-    let plan = program([draft(Some("counts"), "process", vec![state("count", StateKind::OperatorUnion, numbers())])]);
+    let plan =
+        program([draft(Some("counts"), "process", vec![state("count", StateKind::OperatorUnion, numbers())])]);
     let old = snapshot([counts("counts")]);
     let all = RestoreFlags { allow_non_restored: true, ..none() };
     for flags in [none(), all] {
@@ -189,7 +189,8 @@ fn what_nobody_takes_wants_a_flag_and_the_flag_is_named() {
 
 #[test]
 fn a_state_that_vanished_from_an_operator_that_remains_is_as_a_vanished_operator() {
-    let two = vec![state("count", StateKind::OperatorList, numbers()), state("sum", StateKind::OperatorList, numbers())];
+    let two =
+        vec![state("count", StateKind::OperatorList, numbers()), state("sum", StateKind::OperatorList, numbers())];
     let (old, new) = (snapshot([draft(Some("counts"), "process", two)]), program([counts("counts")]));
     let plan = decide(&new, &old, &none());
     assert_eq!(plan.fit(), Fit::WithFlags);
@@ -230,7 +231,8 @@ fn a_derived_uid_that_changed_is_proposed_as_a_map_and_never_applied() {
 #[test]
 fn a_proposal_wants_the_same_kind_the_same_states_and_types_that_fit() {
     let old = || snapshot([counts("old")]);
-    let with = |kind, name: &str, value| draft(Some("new"), kind, vec![state(name, StateKind::OperatorList, value)]);
+    let with =
+        |kind, name: &str, value| draft(Some("new"), kind, vec![state(name, StateKind::OperatorList, value)]);
     for other in [
         with("sink", "count", numbers()),
         with("process", "sum", numbers()),
@@ -247,7 +249,8 @@ fn a_proposal_wants_the_same_kind_the_same_states_and_types_that_fit() {
 
 #[test]
 fn of_several_the_one_that_takes_more_up_is_likelier() {
-    let states = |names: &[&str]| names.iter().map(|name| state(name, StateKind::OperatorList, numbers())).collect();
+    let states =
+        |names: &[&str]| names.iter().map(|name| state(name, StateKind::OperatorList, numbers())).collect();
     let old = snapshot([draft(Some("old"), "process", states(&["count"]))]);
     let more = draft(Some("more"), "process", states(&["count", "sum"]));
     let plan = decide(&program([more, counts("exact")]), &old, &none());
@@ -307,7 +310,10 @@ fn a_source_begins_where_it_is_told_and_the_plan_shows_old_and_new() {
     assert_eq!(plan.fit(), Fit::Fits);
     assert!(!plan.is_plain());
     assert_eq!(plan.positions[0].new, "latest");
-    assert!(plan.positions[0].old.contains("2 splits found, 2 being read: {\"offset\":3,\"path\":\"a.csv\"}"), "{plan:?}");
+    assert!(
+        plan.positions[0].old.contains("2 splits found, 2 being read: {\"offset\":3,\"path\":\"a.csv\"}"),
+        "{plan:?}"
+    );
     let rest = plan.without_dropped(&old);
     assert!(rest.operators[0].states.is_empty(), "where the source stood is left behind");
     assert_eq!(rest.operators[1].states.len(), 1);
@@ -345,7 +351,8 @@ fn prepared_output_is_committed_in_place_and_left_alone_at_a_fork_unless_a_flag_
 
 #[test]
 fn the_plan_is_told_as_json_too() {
-    let (old, new) = (snapshot([source("in"), sink("out"), counts("old")]), program([source("in"), counts("new")]));
+    let (old, new) =
+        (snapshot([source("in"), sink("out"), counts("old")]), program([source("in"), counts("new")]));
     let flags = RestoreFlags { positions: vec![("in".into(), "beginning".parse().unwrap())], ..none() };
     let plan = RestorePlan::new(&new, &old, &flags, &job("second")).unwrap();
     let told: Value = serde_json::from_str(&render("first@7", &plan, true)).unwrap();

@@ -70,7 +70,8 @@ pub(super) async fn is_live(run: &Holder, job: &JobName) -> bool {
 fn reachable(address: &str) -> Option<SocketAddr> {
     let mut address: SocketAddr = address.parse().ok()?;
     if address.ip().is_unspecified() {
-        let loopback = if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        let loopback =
+            if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
         address.set_ip(loopback);
     }
     Some(address)

@@ -27,9 +27,10 @@ pub(super) enum Locked {
 impl Lock {
     /// Locks the file at `path`, which is made if there is none, and writes `me` into it.
     pub(super) fn take(path: &Path, me: &Holder) -> Locked {
-        let opened = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
-        });
+        let opened = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path));
         let file = match opened {
             Ok(file) => file,
             Err(error) => {

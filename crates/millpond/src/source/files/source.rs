@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use super::decode::Format;
 use super::error::FileError;
 use super::listing::list;
-use super::seek::end_of;
 use super::reader::{FileSplit, ReadOptions, StrictReader, TolerantReader};
+use super::seek::end_of;
 use crate::runtime::failure::UserError;
-use crate::source::{PositionForm, Source, SourcePosition};
 use crate::source::rate_limit::RateLimit;
+use crate::source::{PositionForm, Source, SourcePosition};
 use crate::stream::record::Data;
 
 const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
@@ -28,7 +28,7 @@ const LISTING_SHARE: u32 = 20;
 /// A run can be told where to begin (`--source-position`): at the beginning of all files; at the end, so that of the
 /// files that are there only what is appended later is read, and new files whole; or with the files that were last
 /// written to at or after a time. The time of a file is the one at which it was modified, because event time is in the
-/// records and could only be found by reading them all. To find the last whole line of a file that grows it is read
+/// records and could only be found by reading them all. To find the last whole record of a file that grows it is read
 /// through once.
 ///
 /// A malformed record fails the run with file, line and reason, unless the source is made [tolerant](Files::tolerant).
@@ -163,8 +163,9 @@ impl<T: Data> Files<T> {
 impl<T: Data> Files<T> {
     /// Where a file is read from: see the documentation of [`Files`].
     fn go_to(&self, split: FileSplit, position: &SourcePosition) -> Result<Option<FileSplit>, FileError> {
-        let grows = self.options.follow;
-        let skip = |split: FileSplit| if grows { end_of(split, grows).map(Some) } else { Ok(None) };
+        // What does not grow has nothing behind its end.
+        let skip =
+            |split: FileSplit| if self.options.follow { end_of(split, self.options).map(Some) } else { Ok(None) };
         match position {
             SourcePosition::Latest => skip(split),
             SourcePosition::Timestamp(time) => {

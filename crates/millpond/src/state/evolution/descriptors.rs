@@ -125,7 +125,10 @@ impl<V: DeserializeOwned + 'static> TypedDescriptor<V> {
 
 impl<M: DeserializeOwned + 'static, V> MapDescriptor<M, V> {
     /// From one more old type of the map's keys.
-    pub fn migrate_map_key<Old: DeserializeOwned + 'static>(mut self, migrate: impl Fn(Old) -> M + 'static) -> Self {
+    pub fn migrate_map_key<Old: DeserializeOwned + 'static>(
+        mut self,
+        migrate: impl Fn(Old) -> M + 'static,
+    ) -> Self {
         self.keys.add(move |old| Ok(migrate(old)));
         self
     }

@@ -70,7 +70,8 @@ impl<Old: DeserializeOwned + 'static, V: 'static> Migration<V> for Function<Old,
 
     fn from_column(&self, field: &FieldRef, array: &ArrayRef) -> Result<Vec<V>, Trouble> {
         let old = decode::<Old>(field, array)?;
-        let migrated = old.into_iter().enumerate().map(|(row, old)| self.call(old).map_err(|why| Trouble::Row(row, why)));
+        let migrated =
+            old.into_iter().enumerate().map(|(row, old)| self.call(old).map_err(|why| Trouble::Row(row, why)));
         migrated.collect()
     }
 
