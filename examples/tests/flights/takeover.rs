@@ -4,7 +4,7 @@ use crate::support::oracle::expected;
 use crate::support::run::Run;
 use crate::support::scene::{Scene, bundled};
 
-const SLOW: &str = "-p 2 --rate 9000 --checkpoint-interval 200ms";
+const SLOW: &str = "-p 2 --rate 1500 --checkpoint-interval 200ms";
 
 fn csv() -> String {
     std::fs::read_to_string(bundled()).unwrap()
@@ -20,7 +20,7 @@ fn under_way(scene: &Scene, options: &str) -> Run {
 #[test]
 fn a_second_run_is_refused_and_the_first_goes_on_undisturbed() {
     let scene = Scene::new();
-    let mut first = under_way(&scene, "-p 2 --rate 4000 --checkpoint-interval 200ms");
+    let mut first = under_way(&scene, SLOW);
     let address = first.control();
     let pid = format!("process {}", first.id());
     let second = scene.start("-p 3").wait();
@@ -46,12 +46,14 @@ fn a_second_run_is_refused_and_the_first_goes_on_undisturbed() {
 #[test]
 fn without_its_lock_a_run_is_known_by_its_control_server() {
     let scene = Scene::new();
-    let first = under_way(&scene, SLOW);
+    let mut first = under_way(&scene, SLOW);
     // As on a file system without locks: the second finds none.
     std::fs::remove_file(scene.path("store/jobs/flights/run.lock")).unwrap();
     let pid = format!("process {}", first.id());
     scene.start("-p 3").wait().refused(&["'flights' is running already: run 1, since 20", &pid]);
+    first.control().stop(false);
     first.wait().succeeded();
+    scene.finish("-p 3 -s flights@latest");
     scene.assert_output(&expected(&csv()));
 }
 
