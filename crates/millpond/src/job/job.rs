@@ -139,6 +139,11 @@ impl Job {
                 cluster.process
             )));
         }
+        if options.fresh && options.from.is_some() {
+            return Err(Error::input(
+                "--fresh begins without a snapshot, and --from-savepoint names one: give one of them",
+            ));
+        }
         let plan = self.plan(workers)?;
         let derived = derived_uids(&plan);
         if options.strict_uids && !derived.is_empty() {
