@@ -182,6 +182,7 @@ fn record(sequence: u64, chunks: Vec<ChunkRef>, bytes_new: u64) -> SnapshotRecor
         duration_ms: 12,
         parent: (sequence > 2).then(|| format!("flights@{}", sequence - 1).parse().unwrap()),
         copied_from: None,
+        edited: None,
         bytes_new,
         bytes_total: manifest.bytes(),
         manifest,
