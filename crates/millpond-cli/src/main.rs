@@ -4,6 +4,7 @@ mod failure;
 mod jobs;
 mod output;
 mod snapshots;
+mod sql;
 mod user;
 
 use std::process::ExitCode;

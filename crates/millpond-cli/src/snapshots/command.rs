@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use tokio::runtime::Builder;
 
-use super::{collect, copy, diff, export, graph, list, remove, show, tags, thin, verify};
+use super::{collect, copy, diff, export, graph, list, query, remove, show, tags, thin, verify};
 use crate::failure::Failure;
 
 /// What can be done with a store of snapshots; the help of each stands with it.
@@ -13,6 +13,7 @@ pub(crate) enum Command {
     Ls(list::List),
     Show(show::Show),
     Diff(diff::Diff),
+    Query(query::Query),
     Graph(graph::Graph),
     Tag(tags::Tag),
     Untag(tags::Untag),
@@ -33,6 +34,7 @@ impl Command {
                 Command::Ls(command) => command.run().await,
                 Command::Show(command) => command.run().await,
                 Command::Diff(command) => command.run().await,
+                Command::Query(command) => command.run().await,
                 Command::Graph(command) => command.run().await,
                 Command::Tag(command) => command.run().await,
                 Command::Untag(command) => command.run().await,
