@@ -105,6 +105,24 @@ impl Session {
         Ok(Rows { schema: Arc::new(Schema::new(fields)), stream, memory_mib: self.memory_mib })
     }
 
+    /// The states of the first snapshot that a query reads, as uid and name.
+    ///
+    /// # Errors
+    /// [`Failure::Query`] if it is not SQL, or asks for what is not there.
+    pub(crate) fn tables(&self, sql: &str) -> Result<Vec<(String, String)>, Failure> {
+        let failed = |error: DataFusionError| failure(&error, self.memory_mib);
+        let state = self.context.state();
+        let statement = state.sql_to_statement(sql, &Dialect::Generic).map_err(failed)?;
+        let mut found = Vec::new();
+        for table in state.resolve_table_references(&statement).map_err(failed)? {
+            let table = table.resolve(SNAPSHOT, NO_SCHEMA);
+            if let Some(catalog) = self.catalogs.get(&*table.catalog).filter(|_| *table.catalog == *SNAPSHOT) {
+                found.push(catalog.find(&table.schema, &table.table).map_err(Failure::Query)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether there is such a table.
     fn check(&self, table: TableReference) -> Result<(), Failure> {
         let table = table.resolve(SNAPSHOT, NO_SCHEMA);
