@@ -44,7 +44,7 @@ pub fn column<T: DeserializeOwned>(name: &str) -> Result<FieldRef> {
 /// The column called `name` for JSON values of which nobody has said the type: the one that they have in common, or else
 /// JSON text.
 pub fn column_of(name: &str, values: &[serde_json::Value]) -> FieldRef {
-    let traced = Vec::<FieldRef>::from_samples(&Items(values), tracing().coerce_numbers(true));
+    let traced = Vec::<FieldRef>::from_samples(Items(values), tracing().coerce_numbers(true));
     traced.ok().and_then(|fields| typed(name, fields)).unwrap_or_else(|| json_column(name))
 }
 
