@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use datafusion::arrow::record_batch::RecordBatchOptions;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
@@ -154,7 +155,8 @@ impl Rows {
             return Ok(None);
         };
         let batch = batch.map_err(|error| failure(&error, self.memory_mib))?;
-        let renamed = batch.with_schema(self.schema.clone());
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let renamed = RecordBatch::try_new_with_options(self.schema.clone(), batch.columns().to_vec(), &rows);
         let renamed =
             renamed.map_err(|error| Error::InvalidInput(format!("the answer cannot be read: {error}")))?;
         Ok(Some(renamed))
