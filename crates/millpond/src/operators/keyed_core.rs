@@ -16,6 +16,7 @@ use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::{Failure, UserError, for_each_place, for_each_record};
 use crate::state::codec;
 use crate::state::descriptor::{StateDeclaration, StateDescriptor};
+use crate::state::evolution::{Sides, Values};
 use crate::state::keyed::KeyedStates;
 use crate::state::keys::Slot;
 use crate::state::operator::OperatorListState;
@@ -57,15 +58,22 @@ fn declare(setup: &mut KeyedSetup) -> (Timers, OperatorListState<RangeWatermark>
     let timers = || Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
     let (event, processing) = (timers(), timers());
     for (name, store) in [("event-timers", &event), ("processing-timers", &processing)] {
-        setup.register(StateDescriptor::new(name), StateKind::Timers, None, None, Rc::clone(store) as _);
+        setup.register(
+            StateDescriptor::new(name),
+            StateKind::Timers,
+            None,
+            None,
+            Sides::default(),
+            Rc::clone(store) as _,
+        );
     }
     let reached = setup.operator.union::<RangeWatermark>("watermark");
     (Timers { event, processing }, reached)
 }
 
 /// The declarations of that, for the plan.
-pub(crate) fn own_declarations<K: Key>() -> Vec<StateDeclaration> {
-    let mut setup = KeyedSetup::new::<K>(0, 1);
+pub(crate) fn own_declarations<K: Key>(keys: Rc<Values<K>>) -> Vec<StateDeclaration> {
+    let mut setup = KeyedSetup::new::<K>(0, 1, keys);
     declare(&mut setup);
     setup.declarations()
 }
@@ -79,7 +87,8 @@ impl<K: Key> KeyedCore<K> {
             std::sync::Arc::new(arrow_schema::Field::new("key", arrow_schema::DataType::Null, true))
         });
         setup.cursor.set_now(context.clock.now());
-        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field);
+        let keys = setup.keys::<K>();
+        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
         if let Err(error) = context.restored.keyed(operator, context.range(), &mut states, &context.handle) {
             context.build_failed(operator, error);
         }

@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow_array::{Array, BooleanArray, RecordBatch, UInt64Array};
+use arrow_array::{Array, BooleanArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow_schema::FieldRef;
+use millpond_snapshot::hash::{HashRange, key_hash};
 
 use super::codec::{self, StateValue};
 use super::descriptor::StateDeclaration;
+use super::evolution::{Outcome, Trouble, Values};
 use super::keys::{KeyTable, Slot};
 use super::rows::{KeyedRows, Rows, TypedKeys};
 use crate::error::Error;
@@ -70,6 +72,8 @@ pub(crate) trait Store {
     fn take_rows(&mut self) -> Box<dyn Rows>;
     /// Puts rows of a chunk in place.
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error>;
+    /// Puts rows of an older program in place, read as was decided. Each merge unit comes once, but two may have become one.
+    fn restore_evolved(&mut self, slots: &[Slot], batch: &RecordBatch, outcome: &Outcome) -> Result<(), Trouble>;
     /// Removes what the tombstones of a chunk name.
     fn restore_dead(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error>;
 }
@@ -89,6 +93,9 @@ pub(crate) struct KeyedStates<K> {
     keys: KeyTable<K>,
     states: Vec<Registered>,
     key_field: FieldRef,
+    key_values: Rc<Values<K>>,
+    /// States that the next snapshot takes whole, because their old chunks have other columns.
+    rewritten: Vec<bool>,
     /// For each state, whether the snapshot being copied takes all of it.
     whole: Vec<bool>,
     /// For each state, the keys of its copied rows.
@@ -99,12 +106,19 @@ pub(crate) struct KeyedStates<K> {
 }
 
 impl<K: StateValue + Eq> KeyedStates<K> {
-    pub(crate) fn new(cursor: Rc<Cursor>, states: Vec<Registered>, key_field: FieldRef) -> Self {
+    pub(crate) fn new(
+        cursor: Rc<Cursor>,
+        states: Vec<Registered>,
+        key_field: FieldRef,
+        key_values: Rc<Values<K>>,
+    ) -> Self {
         KeyedStates {
             cursor,
             keys: KeyTable::new(),
+            rewritten: vec![false; states.len()],
             states,
             key_field,
+            key_values,
             whole: Vec::new(),
             copied_keys: Vec::new(),
             copying: None,
@@ -201,7 +215,12 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         self.cursor.tombstoned.borrow_mut().clear();
         self.keys.freeze();
         let keys = self.keys.len();
-        self.whole = self.states.iter().map(|state| state.store.borrow_mut().freeze(everything, keys)).collect();
+        let states = self.states.iter().zip(&mut self.rewritten);
+        self.whole = states
+            .map(|(state, rewritten)| {
+                state.store.borrow_mut().freeze(everything || std::mem::take(rewritten), keys)
+            })
+            .collect();
         let keys = || TypedKeys { hashes: Vec::new(), keys: Vec::new(), field: Arc::clone(&self.key_field) };
         self.copied_keys = self.states.iter().map(|_| keys()).collect();
         self.copying = Some(0);
@@ -281,6 +300,59 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             keys.iter().enumerate().map(|(row, key)| self.keys.slot(hashes.value(row), key).0).collect();
         let store = Rc::clone(&self.states[state].store);
         apply(&mut *store.borrow_mut(), &slots, batch)
+    }
+
+    /// Notes that state number `state` must be written whole.
+    pub(crate) fn rewrite(&mut self, state: usize) {
+        self.rewritten[state] = true;
+    }
+
+    /// Puts the rows of an older program in place: those whose keys belong into `range`. Says of a row what is wrong with
+    /// it by its number in the batch.
+    pub(crate) fn restore_evolved(
+        &mut self,
+        state: usize,
+        batch: &RecordBatch,
+        outcome: &Outcome,
+        range: HashRange,
+    ) -> Result<(), Trouble> {
+        let (rows, keys) = self.evolved_keys(batch, outcome, range)?;
+        let kept: UInt32Array = rows.iter().map(|(row, _)| *row).collect();
+        let mine = arrow_select::take::take_record_batch(batch, &kept).map_err(Error::snapshot)?;
+        let slots: Vec<Slot> =
+            rows.iter().zip(&keys).map(|((_, hash), key)| self.keys.slot(*hash, key).0).collect();
+        let store = Rc::clone(&self.states[state].store);
+        let in_batch = |row: usize| rows[row].0 as usize;
+        store.borrow_mut().restore_evolved(&slots, &mine, outcome).map_err(|trouble| match trouble {
+            Trouble::Row(row, why) => Trouble::Row(in_batch(row), why),
+            Trouble::Collision(row) => Trouble::Collision(in_batch(row)),
+            other @ Trouble::Other(_) => other,
+        })
+    }
+
+    /// The rows of a batch whose keys belong into `range`, each with its hash, and those keys.
+    fn evolved_keys(
+        &self,
+        batch: &RecordBatch,
+        outcome: &Outcome,
+        range: HashRange,
+    ) -> Result<(Vec<(u32, u64)>, Vec<K>), Trouble> {
+        let keys = self.key_values.read(batch, "key", outcome.key)?;
+        let (mut rows, mut mine) = (Vec::new(), Vec::new());
+        for (row, key) in keys.into_iter().enumerate() {
+            let hash = key_hash(&key).map_err(|error| Trouble::Row(row, error.to_string()))?;
+            if range.contains(hash) {
+                // A batch has some thousand rows.
+                rows.push((row as u32, hash));
+                mine.push(key);
+            }
+        }
+        Ok((rows, mine))
+    }
+
+    /// What the key of a row has become.
+    pub(crate) fn evolved_key(&self, batch: &RecordBatch, outcome: &Outcome, row: usize) -> Option<K> {
+        self.key_values.read(&batch.slice(row, 1), "key", outcome.key).ok()?.pop()
     }
 
     /// Forgets keys of which a restore has left nothing.

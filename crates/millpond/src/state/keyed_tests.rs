@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::codec;
 use super::descriptor::StateDescriptor;
+use super::evolution::Sides;
 use super::handles::{MapState, ValueState};
 use super::keyed::KeyedStates;
 use super::rows::KeyedRows;
@@ -81,12 +82,14 @@ struct Subject {
 
 impl Subject {
     fn new() -> Self {
-        let mut setup = KeyedSetup::new::<u64>(0, 1);
+        let mut setup = KeyedSetup::new::<u64>(0, 1, Rc::default());
         let (value, map) = (setup.value("value"), setup.map("map"));
+        let keys = setup.keys();
         let timers = Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
-        setup.register(StateDescriptor::new("timers"), StateKind::Timers, None, None, Rc::clone(&timers) as _);
+        let declared = StateDescriptor::new("timers");
+        setup.register(declared, StateKind::Timers, None, None, Sides::default(), Rc::clone(&timers) as _);
         let key = codec::column::<u64>("key").unwrap();
-        let states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key);
+        let states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key, keys);
         let [now, frozen, told] = std::array::from_fn(|_| Model::default());
         Subject { states, value, map, timers, now, frozen, told }
     }

@@ -10,6 +10,7 @@ use arrow_schema::FieldRef;
 
 use super::codec::{self, StateValue};
 use super::descriptor::{Ttl, TtlUpdate};
+use super::evolution::{Evolving, Outcome, Trouble, Values};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
@@ -35,6 +36,8 @@ pub(crate) struct MapStore<M, V> {
     /// How many maps have been copied of a snapshot that takes everything.
     copied_maps: Slot,
     copied: MapRows<M, V>,
+    keys: Values<M>,
+    evolving: Evolving<V>,
 }
 
 struct MapRows<M, V> {
@@ -93,7 +96,14 @@ fn is_behind<M: Ord>(slot: Slot, key: &M, (other_slot, other_key): &(Slot, M)) -
 }
 
 impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
-    pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, map_key: &FieldRef, value: &FieldRef) -> Self {
+    pub(crate) fn new(
+        cursor: Rc<Cursor>,
+        ttl: Option<Ttl>,
+        map_key: &FieldRef,
+        value: &FieldRef,
+        keys: Values<M>,
+        evolving: Evolving<V>,
+    ) -> Self {
         MapStore {
             cursor,
             maps: Vec::new(),
@@ -102,6 +112,8 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
             tracker: Tracker::new(),
             copied_maps: 0,
             copied: MapRows::new(Arc::clone(map_key), codec::nullable(value), ttl.is_some()),
+            keys,
+            evolving,
         }
     }
 
@@ -322,6 +334,30 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
             let expires_at = expiries.as_ref().and_then(|e| e[row]).unwrap_or_else(|| self.expiry());
             let entry = Entry { value, mark: Mark::RESTORED, expires_at };
             self.entries += usize::from(self.maps[slots[row] as usize].insert(key, entry).is_none());
+        }
+        Ok(())
+    }
+
+    fn restore_evolved(&mut self, slots: &[Slot], batch: &RecordBatch, outcome: &Outcome) -> Result<(), Trouble> {
+        let keys = self.keys.read(batch, "map_key", outcome.map_key)?;
+        let values = self.evolving.values.read(batch, "value", outcome.value)?;
+        let expiries = rows::expiries(batch, self.ttl, self.cursor.now())?;
+        for ((row, (key, value)), expiry) in keys.into_iter().zip(values).enumerate().zip(expiries) {
+            let Some(expires_at) = expiry else { continue };
+            self.grow(slots[row]);
+            let map = &mut self.maps[slots[row] as usize];
+            let entry = match map.remove(&key) {
+                Some(other) => {
+                    let expires_at = expires_at.max(other.expires_at);
+                    let value = self.evolving.one_of(row, other.value, value)?;
+                    Entry { value, mark: Mark::RESTORED, expires_at }
+                }
+                None => {
+                    self.entries += 1;
+                    Entry { value, mark: Mark::RESTORED, expires_at }
+                }
+            };
+            map.insert(key, entry);
         }
         Ok(())
     }

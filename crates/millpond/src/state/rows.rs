@@ -10,7 +10,9 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::codec;
+use super::descriptor::Ttl;
 use crate::error::Error;
+use crate::time::millis;
 
 /// Rows copied from one store, in no order, without their keys.
 pub(crate) trait Rows: Send {
@@ -129,4 +131,22 @@ fn field(name: &str, data_type: DataType) -> FieldRef {
 pub(crate) fn expiry_column(order: &[u32], expiries: &[Option<i64>]) -> (FieldRef, ArrayRef) {
     let array = Int64Array::from_iter(order.iter().map(|row| expiries[*row as usize]));
     (Arc::new(Field::new("expires_at", DataType::Int64, true)), Arc::new(array))
+}
+
+/// For each row that is taken up by a state with the time to live `ttl`, when it expires; `None` if it has expired. What
+/// had no expiry gets one from `now`.
+pub(crate) fn expiries(batch: &RecordBatch, ttl: Option<Ttl>, now: i64) -> Result<Vec<Option<i64>>, Error> {
+    let known: Vec<Option<i64>> = match batch.column_by_name("expires_at") {
+        Some(_) => codec::decode_column(batch, "expires_at")?,
+        None => vec![None; batch.num_rows()],
+    };
+    let fresh = ttl.map_or(i64::MAX, |ttl| now.saturating_add(millis(ttl.duration)));
+    Ok(known
+        .into_iter()
+        .map(|known| match known {
+            Some(expires_at) if expires_at <= now => None,
+            Some(expires_at) if ttl.is_some() => Some(expires_at),
+            _ => Some(fresh),
+        })
+        .collect())
 }

@@ -9,6 +9,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, FieldRef};
 
 use super::codec;
+use super::evolution::{Outcome, Trouble};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::Rows;
@@ -192,6 +193,11 @@ impl Store for TimerStore {
             }
         }
         Ok(())
+    }
+
+    fn restore_evolved(&mut self, slots: &[Slot], batch: &RecordBatch, _: &Outcome) -> Result<(), Trouble> {
+        // Of two keys that have become one, a timer that both have is one.
+        Ok(self.restore_live(slots, batch)?)
     }
 
     fn restore_dead(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {

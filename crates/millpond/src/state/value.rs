@@ -8,6 +8,7 @@ use arrow_schema::FieldRef;
 
 use super::codec::{self, StateValue};
 use super::descriptor::{Ttl, TtlUpdate};
+use super::evolution::{Evolving, Outcome, Trouble};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
@@ -30,6 +31,7 @@ pub(crate) struct ValueStore<V> {
     ttl: Option<Ttl>,
     tracker: Tracker<Slot>,
     copied: ValueRows<V>,
+    evolving: Evolving<V>,
 }
 
 /// Copied rows.
@@ -70,7 +72,7 @@ impl<V: StateValue> Rows for ValueRows<V> {
 }
 
 impl<V: StateValue> ValueStore<V> {
-    pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef) -> Self {
+    pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef, evolving: Evolving<V>) -> Self {
         ValueStore {
             cursor,
             entries: Vec::new(),
@@ -78,6 +80,7 @@ impl<V: StateValue> ValueStore<V> {
             ttl,
             tracker: Tracker::new(),
             copied: ValueRows::new(codec::nullable(field), ttl.is_some()),
+            evolving,
         }
     }
 
@@ -249,6 +252,30 @@ impl<V: StateValue> Store for ValueStore<V> {
             if let Some(ttl) = self.ttl {
                 let fresh = self.cursor.now().saturating_add(millis(ttl.duration));
                 self.expiries[at] = expiries.as_ref().and_then(|e| e[row]).unwrap_or(fresh);
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_evolved(&mut self, slots: &[Slot], batch: &RecordBatch, outcome: &Outcome) -> Result<(), Trouble> {
+        let values = self.evolving.values.read(batch, "value", outcome.value)?;
+        let expiries = rows::expiries(batch, self.ttl, self.cursor.now())?;
+        for ((row, value), expiry) in values.into_iter().enumerate().zip(expiries) {
+            let Some(mut expires_at) = expiry else { continue };
+            let at = slots[row] as usize;
+            if at >= self.entries.len() {
+                self.grow(at + 1);
+            }
+            let value = match self.entries[at].value.take() {
+                Some(other) => {
+                    expires_at = expires_at.max(self.expiries.get(at).copied().unwrap_or(i64::MAX));
+                    self.evolving.one_of(row, other, value)?
+                }
+                None => value,
+            };
+            self.entries[at] = Entry { value: Some(value), mark: Mark::RESTORED };
+            if self.ttl.is_some() {
+                self.expiries[at] = expires_at;
             }
         }
         Ok(())
