@@ -142,6 +142,7 @@ mod tests {
             duration_ms: 0,
             parent: None,
             copied_from: None,
+            edited: None,
             bytes_new: 0,
             bytes_total: 0,
             manifest: Manifest::new(job(), Epoch(1)),

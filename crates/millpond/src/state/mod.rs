@@ -16,6 +16,8 @@ pub(crate) mod descriptor;
 pub(crate) mod evolution;
 pub(crate) mod handles;
 pub(crate) mod keyed;
+#[cfg(test)]
+mod keyed_tests;
 pub(crate) mod keys;
 pub(crate) mod map;
 pub(crate) mod operator;

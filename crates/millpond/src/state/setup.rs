@@ -89,7 +89,7 @@ impl OperatorSetup {
         state: TypedDescriptor<T>,
         kind: StateKind,
     ) -> OperatorListState<T> {
-        let TypedDescriptor { state, evolving } = state;
+        let TypedDescriptor { state, evolving, .. } = state;
         let columns = codec::schema::<T>("value").and_then(|value| {
             let sides = Sides { value: evolving.values.side("value")?, ..Sides::default() };
             Ok((None, Some(value), sides))
@@ -175,19 +175,19 @@ impl KeyedSetup {
 
     /// One value a key.
     pub fn value<V: StateValue>(&mut self, state: impl Into<TypedDescriptor<V>>) -> ValueState<V> {
-        ValueState(self.value_store(state.into(), StateKind::Value))
+        let TypedDescriptor { state, evolving, .. } = state.into();
+        ValueState(self.value_store(state, evolving, StateKind::Value))
     }
 
     /// A list a key. Where two keys have become one, their lists are joined.
     pub fn list<V: StateValue>(&mut self, state: impl Into<TypedDescriptor<V>>) -> ListState<V> {
-        let TypedDescriptor { state, evolving } = state.into();
-        let values = evolving.values.for_lists();
+        let TypedDescriptor { state, lists: values, .. } = state.into();
         let join = |mut one: Vec<V>, mut other: Vec<V>| {
             one.append(&mut other);
             one
         };
         let evolving = Evolving { values, merge: Some(Rc::new(join)) };
-        ListState(self.value_store(TypedDescriptor { state, evolving }, StateKind::List))
+        ListState(self.value_store(state, evolving, StateKind::List))
     }
 
     /// A value a key that takes elements in with `reduce`, which also makes one of two whose keys have become one.
@@ -196,10 +196,11 @@ impl KeyedSetup {
         state: impl Into<TypedDescriptor<V>>,
         reduce: impl Fn(&V, &V) -> V + 'static,
     ) -> ReducingState<V> {
-        let (mut state, reduce): (_, Reduce<V>) = (state.into(), Rc::new(reduce));
+        let TypedDescriptor { state, mut evolving, .. } = state.into();
+        let reduce: Reduce<V> = Rc::new(reduce);
         let merge = Rc::clone(&reduce);
-        state.evolving.merge.get_or_insert_with(|| Rc::new(move |one, other| merge(&one, &other)));
-        ReducingState { value: ValueState(self.value_store(state, StateKind::Reducing)), reduce }
+        evolving.merge.get_or_insert_with(|| Rc::new(move |one, other| merge(&one, &other)));
+        ReducingState { value: ValueState(self.value_store(state, evolving, StateKind::Reducing)), reduce }
     }
 
     /// An accumulator a key that takes elements in as `aggregate` says, and that is merged as it says where two keys have
@@ -209,15 +210,19 @@ impl KeyedSetup {
         state: impl Into<TypedDescriptor<A::Accumulator>>,
         aggregate: A,
     ) -> AggregatingState<In, A> {
-        let (mut state, aggregate) = (state.into(), Rc::new(aggregate));
+        let TypedDescriptor { state, mut evolving, .. } = state.into();
+        let aggregate = Rc::new(aggregate);
         let merge = Rc::clone(&aggregate);
-        state.evolving.merge.get_or_insert_with(|| {
+        evolving.merge.get_or_insert_with(|| {
             Rc::new(move |mut one, other| {
                 merge.merge(&mut one, &other);
                 one
             })
         });
-        AggregatingState { value: ValueState(self.value_store(state, StateKind::Aggregating)), aggregate }
+        AggregatingState {
+            value: ValueState(self.value_store(state, evolving, StateKind::Aggregating)),
+            aggregate,
+        }
     }
 
     /// A map a key.
@@ -244,10 +249,10 @@ impl KeyedSetup {
 
     fn value_store<V: StateValue>(
         &mut self,
-        state: TypedDescriptor<V>,
+        state: StateDescriptor,
+        evolving: Evolving<V>,
         kind: StateKind,
     ) -> Rc<RefCell<ValueStore<V>>> {
-        let TypedDescriptor { state, evolving } = state;
         let value = codec::column::<V>("value").unwrap_or_else(|error| {
             self.operator.error.get_or_insert(error);
             unknown("value")

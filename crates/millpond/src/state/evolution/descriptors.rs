@@ -28,6 +28,8 @@ use crate::state::descriptor::{StateDescriptor, Ttl};
 pub struct TypedDescriptor<V> {
     pub(crate) state: StateDescriptor,
     pub(crate) evolving: Evolving<V>,
+    /// The same for lists of such values.
+    pub(crate) lists: Values<Vec<V>>,
 }
 
 /// A map, or a broadcast state, with what becomes of keys and values of older types. Made from a [`StateDescriptor`] with
@@ -40,7 +42,7 @@ pub struct MapDescriptor<M, V> {
 
 impl StateDescriptor {
     fn typed<V>(self) -> TypedDescriptor<V> {
-        TypedDescriptor { state: self, evolving: Evolving::default() }
+        TypedDescriptor { state: self, evolving: Evolving::default(), lists: Values::default() }
     }
 
     /// Turns values of the type `Old`, where a snapshot has such, into new ones. In a map they are its values, in a list
@@ -101,7 +103,10 @@ impl<V: DeserializeOwned + 'static> TypedDescriptor<V> {
         mut self,
         migrate: impl Fn(Old) -> Result<V, UserError> + 'static,
     ) -> Self {
-        self.evolving.values.add(migrate);
+        let migrate = Rc::new(migrate);
+        let each = Rc::clone(&migrate);
+        self.lists.add(move |old: Vec<Old>| old.into_iter().map(|old| each(old)).collect());
+        self.evolving.values.add(move |old| migrate(old));
         self
     }
 

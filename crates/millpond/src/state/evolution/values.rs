@@ -39,8 +39,6 @@ trait Migration<V> {
     fn old_column(&self, name: &str) -> Result<SchemaFields, Error>;
     fn from_column(&self, field: &FieldRef, array: &ArrayRef) -> Result<Vec<V>, Trouble>;
     fn from_json(&self, row: &serde_json::Value) -> Result<V, String>;
-    /// The same for lists.
-    fn for_lists(&self) -> Box<dyn Migration<Vec<V>>>;
 }
 
 struct Function<Old, V>(Rc<dyn Fn(Old) -> Result<V, UserError>>);
@@ -78,11 +76,6 @@ impl<Old: DeserializeOwned + 'static, V: 'static> Migration<V> for Function<Old,
     fn from_json(&self, row: &serde_json::Value) -> Result<V, String> {
         self.call(serde_json::from_value(row.clone()).map_err(|error| error.to_string())?)
     }
-
-    fn for_lists(&self) -> Box<dyn Migration<Vec<V>>> {
-        let each = Rc::clone(&self.0);
-        Box::new(Function::<Vec<Old>, Vec<V>>(Rc::new(move |old| old.into_iter().map(|old| each(old)).collect())))
-    }
 }
 
 /// Decodes a column; an error names the first row that cannot be.
@@ -113,11 +106,6 @@ impl<V: DeserializeOwned + 'static> Values<V> {
         migrate: impl Fn(Old) -> Result<V, UserError> + 'static,
     ) {
         self.migrations.push(Box::new(Function::<Old, V>(Rc::new(migrate))));
-    }
-
-    /// The same for lists of such values.
-    pub(crate) fn for_lists(&self) -> Values<Vec<V>> {
-        Values { migrations: self.migrations.iter().map(|migration| migration.for_lists()).collect() }
     }
 
     /// What the plan knows of them, in the column called `name`.
