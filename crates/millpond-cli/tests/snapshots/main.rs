@@ -4,4 +4,5 @@ mod carrying;
 mod cleaning;
 mod keeping;
 mod looking;
+mod querying;
 mod support;
