@@ -66,14 +66,14 @@ pub(crate) fn ask<K: Key + Sync, V: Data>(
     state: impl Fn() -> TypedDescriptor<V> + Send + Sync + 'static,
 ) -> Result<(Vec<(K, Option<V>)>, String), Error> {
     static ASKED: AtomicU64 = AtomicU64::new(0);
-    let uid = format!("ask-{}", ASKED.fetch_add(1, Ordering::Relaxed));
+    let number = ASKED.fetch_add(1, Ordering::Relaxed);
     let (out, keys) = (Collect::new(), keys.to_vec());
     let given = out.clone();
     let job = Job::new("evolving", move |env| {
         let keys = keys.clone();
         let asked = env
             .source(IteratorSource::new(move || keys.clone().into_iter()), WatermarkStrategy::none())
-            .uid(&uid)
+            .uid(&format!("ask-{number}"))
             .key_by(|key: &K| key.clone());
         prepare(asked)
             .process_fn(|setup| {
@@ -85,7 +85,8 @@ pub(crate) fn ask<K: Key + Sync, V: Data>(
             })
             .uid("state")
             .sink(given.sink())
-            .uid("out");
+            // What another program has put out is of other types.
+            .uid(&format!("out-{number}"));
         Ok(())
     });
     let report = job.run(options(store, parallelism, Some(from.to_owned())))?;

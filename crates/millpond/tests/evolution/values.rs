@@ -98,7 +98,6 @@ mod new {
     }
     #[derive(Clone, Debug, Serialize, Deserialize)]
     pub(super) enum Plain {
-        #[expect(dead_code, reason = "it is the new one")]
         C,
         A,
         B,
@@ -107,7 +106,6 @@ mod new {
     pub(super) enum Holding {
         Nothing,
         Number(i64),
-        #[expect(dead_code, reason = "it is the new one")]
         More(String),
         Named {
             x: u8,

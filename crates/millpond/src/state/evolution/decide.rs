@@ -108,8 +108,12 @@ pub(crate) fn decide(declared: &StateDeclaration, old: &StateSnapshot) -> Result
             _ => outcome.value = reading,
         }
     }
-    if !refusals.is_empty() {
+    let empty = old.chunks.is_empty() && old.rows_inline.as_ref().is_none_or(Vec::is_empty);
+    if !refusals.is_empty() && !empty {
         return Err(refusals);
+    }
+    if !refusals.is_empty() {
+        outcome.changes = vec!["it has no rows, so that its types may be any".to_owned()];
     }
     outcome.changes.extend(ttl(declared, old));
     outcome.rewrites |= declared.kind.is_keyed() && declared.ttl.is_some() != old.ttl_ms.is_some();
