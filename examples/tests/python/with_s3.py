@@ -6,6 +6,7 @@ The command finds the bucket's address in MILLPOND_TEST_STORE, and in the enviro
 server, moto, is a thread of this program on a port that was free: it ends when the command does, however that ends.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def main():
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         os.environ.pop(name, None)
         os.environ.pop(name.upper(), None)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
