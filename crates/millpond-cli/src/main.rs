@@ -49,10 +49,12 @@ The store is --store URL, or MILLPOND_STORE, or else ./millpond-store.
 Examples:
   millpond snapshots ls flights                      sizes, tags and reasons
   millpond snapshots diff flights@41 flights@42 --rows 10
+  millpond snapshots query flights@latest 'select * from "sum"."total" order by value desc limit 10'
   millpond snapshots tag flights@latest before-upgrade
   millpond snapshots verify                          exit code 1 if anything is broken
   millpond snapshots export flights#monday ./monday  start a job from it: JOB run -s ./monday
   millpond snapshots copy flights#monday s3://backup/millpond
+  millpond snapshots edit flights#monday --rename-operator sum=per-airport
   millpond snapshots thin flights --keep-daily 7 --keep-monthly 12 --dry-run
   millpond snapshots gc --dry-run";
 

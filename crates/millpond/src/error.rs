@@ -14,6 +14,8 @@ pub enum ErrorKind {
     Snapshot,
     /// The store cannot be used: mend it, or retry.
     Store,
+    /// Another run of the job is live: end it, give this one another name, or take over.
+    AlreadyRunning,
     /// Another run of the job has taken over: this one must not go on.
     Fenced,
     /// The run failed and was not, or no longer, restarted.

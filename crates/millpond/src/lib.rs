@@ -52,7 +52,7 @@ pub mod windows;
 pub use clock::{Clock, ManualClock};
 pub use error::{Error, ErrorKind};
 pub use job::job::{Job, RunReport, RunningJob};
-pub use job::options::{Cluster, Listen, RunOptions};
+pub use job::options::{Cluster, Listen, PendingOutput, RunOptions};
 pub use job::program::Program;
 pub use operators::broadcast::BroadcastProcess;
 pub use operators::connected::CoProcess;
@@ -64,9 +64,12 @@ pub use runtime::failure::{Permanent, UserError};
 pub use runtime::restart::RestartStrategy;
 pub use sink::{Collect, FileSink, Sink, Stdout};
 pub use source::watermark::{WatermarkGenerator, WatermarkStrategy};
-pub use source::{Files, Generator, IteratorSource, MalformedRecord, Parsed, ReadStatus, Source, SplitReader};
+pub use source::{
+    Files, Generator, IteratorSource, MalformedRecord, Parsed, ReadStatus, Source, SourcePosition, SplitReader,
+};
 pub use state::codec::StateValue;
 pub use state::descriptor::{StateDescriptor, Ttl, TtlUpdate};
+pub use state::evolution::descriptors::{MapDescriptor, TypedDescriptor};
 pub use state::handles::{Aggregate, AggregatingState, ListState, MapState, ReducingState, ValueState};
 pub use state::operator::{BroadcastState, OperatorListState};
 pub use state::setup::{KeyedSetup, OperatorSetup};

@@ -9,6 +9,7 @@ mod crash;
 mod ending;
 mod fork;
 mod growing;
+mod positions;
 mod rescale;
 mod takeover;
 mod whole;

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use tokio::runtime::Builder;
 
-use super::{collect, copy, diff, export, graph, list, query, remove, show, tags, thin, verify};
+use super::{collect, copy, diff, edit, export, graph, list, query, remove, show, tags, thin, verify};
 use crate::failure::Failure;
 
 /// What can be done with a store of snapshots; the help of each stands with it.
@@ -22,6 +22,7 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     Export(export::Export),
     Copy(copy::Copy),
+    Edit(edit::Edit),
     Rm(remove::Remove),
     Thin(thin::Thin),
     Gc(collect::Collect),
@@ -43,6 +44,7 @@ impl Command {
                 Command::Verify(command) => command.run().await,
                 Command::Export(command) => command.run().await,
                 Command::Copy(command) => command.run().await,
+                Command::Edit(command) => command.run().await,
                 Command::Rm(command) => command.run().await,
                 Command::Thin(command) => command.run().await,
                 Command::Gc(command) => command.run().await,

@@ -8,6 +8,7 @@ mod collect;
 mod command;
 mod copy;
 mod diff;
+mod edit;
 mod export;
 mod graph;
 mod list;

@@ -66,6 +66,11 @@ impl SnapshotCatalog {
         })
     }
 
+    /// The uid of the operator and the name of the state that a table is.
+    pub(super) fn find(&self, schema: &str, table: &str) -> std::result::Result<(String, String), String> {
+        self.state(schema, table).map(|(uid, state)| (uid.to_owned(), state.name.to_string()))
+    }
+
     /// Whether there is such a table; the error lists those that there are.
     pub(super) fn check(&self, schema: &str, table: &str) -> std::result::Result<(), String> {
         self.state(schema, table).map(|_| ())

@@ -158,6 +158,18 @@ fn a_large_state_is_read_side_by_side_to_the_same_rows() {
 }
 
 #[test]
+fn a_join_that_does_not_fit_in_memory_goes_by_disk() {
+    let place = Place::flights();
+    let side = "(select value as key, repeat('x', 100) as ballast from generate_series(1, 250000))";
+    let sql = format!(
+        "select count(*) as n, sum(length(b.ballast)) as x from {side} a join {side} b on a.key = b.key \
+                       where a.ballast < 'y'"
+    );
+    let outcome = place.query("flights@4", &sql, "--json --memory 32");
+    outcome.says(&["{\"n\":250000,\"x\":25000000}"]);
+}
+
+#[test]
 fn a_table_shows_the_first_rows_and_says_that_there_are_more() {
     let place = Place::flights();
     let sql = "select value as n, 'x' as x from generate_series(1, 500)";
@@ -232,7 +244,8 @@ fn what_cannot_be_answered_says_why() {
     ]);
     ask("select * from '/etc/passwd'").fails(&["no table /etc/passwd"]);
     ask("select Value from \"sum\".total").fails(&["no column Value", "value", "case counts"]);
-    ask("select array_agg(value) from generate_series(1, 30000000)").fails(&["--memory"]);
+    let sql = "select array_agg(repeat('x', 10000)) from generate_series(1, 20000)";
+    place.query("flights@4", sql, "--memory 32").fails(&["more than the 32 MiB", "--memory"]);
     place.query("flights@9", "select 1", "").fails(&["there is no snapshot flights@9"]);
     for line in ["query flights@4", "query flights@4 x --json --format csv", "query flights@4 x --memory 1"] {
         assert_eq!(place.run(line).code, 2, "{line}");

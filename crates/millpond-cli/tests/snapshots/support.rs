@@ -63,13 +63,18 @@ impl Place {
 
     /// Runs `millpond snapshots` in the directory that the store is in.
     pub(crate) fn run(&self, line: &str) -> Outcome {
-        Outcome::of(line, self.output(line, &[]))
+        self.run_with(line, &[])
+    }
+
+    /// The same, with arguments that may have spaces in them.
+    pub(crate) fn run_with(&self, line: &str, more: &[&str]) -> Outcome {
+        Outcome::of(line, self.output(line, more))
     }
 
     /// Asks a snapshot; `options` go behind.
     pub(crate) fn query(&self, snapshot: &str, sql: &str, options: &str) -> Outcome {
         let line = format!("query {options} {snapshot}");
-        Outcome::of(sql, self.output(&line, &[sql]))
+        self.run_with(&line, &[sql])
     }
 
     /// The rows of an answer.
@@ -79,7 +84,7 @@ impl Place {
         serde_json::from_str(&outcome.out).unwrap()
     }
 
-    /// What `millpond snapshots` puts out, as it is, for the words of a line and more that are not divided.
+    /// What `millpond snapshots` puts out, as it is, and not as text.
     pub(crate) fn output(&self, line: &str, more: &[&str]) -> Output {
         let output = Command::new(env!("CARGO_BIN_EXE_millpond"))
             .arg("snapshots")
@@ -218,6 +223,7 @@ fn record(sequence: u64, chunks: Vec<ChunkRef>, bytes_new: u64) -> SnapshotRecor
         duration_ms: 12,
         parent: (sequence > 2).then(|| format!("flights@{}", sequence - 1).parse().unwrap()),
         copied_from: None,
+        edited: None,
         bytes_new,
         bytes_total: manifest.bytes(),
         manifest,

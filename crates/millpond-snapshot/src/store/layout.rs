@@ -9,6 +9,7 @@
 //! jobs/JOB/pins/00000000000000000042.json  a snapshot that nothing may remove
 //! jobs/JOB/forks/00000000000000000042-OTHER.json
 //!                                          another job that began from a snapshot of this one
+//! jobs/JOB/run.lock                        local directories only: who runs the job, while somebody does
 //! tmp/                                     local directories only: files that are being written
 //! ```
 
@@ -121,6 +122,11 @@ pub fn parse_fork(path: &Path) -> Option<(Sequence, JobName)> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
     let sequence = plain.then(|| digits.parse().ok().map(Sequence))??;
     Some((sequence, other.strip_prefix('-')?.parse().ok()?))
+}
+
+/// The file that a running job holds locked, in a local directory.
+pub fn run_lock(job: &JobName) -> Path {
+    Path::from(format!("jobs/{job}/run.lock"))
 }
 
 /// Where a local directory's half-written files stand.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path as FsPath;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub struct Store {
     address: Arc<str>,
     /// Where content-addressed objects stand, if that is not where a store keeps them.
     files: Option<Arc<BTreeMap<ChunkHash, Path>>>,
+    /// The local directory that it is.
+    directory: Option<Arc<FsPath>>,
 }
 
 /// What became of a put-if-absent.
@@ -46,7 +49,18 @@ impl Store {
     /// Wraps an `object_store` implementation, without looking whether it holds a store.
     /// `address` is what messages call it.
     pub fn over(objects: Arc<dyn ObjectStore>, address: impl Into<Arc<str>>) -> Self {
-        Store { objects, address: address.into(), files: None }
+        Store { objects, address: address.into(), files: None, directory: None }
+    }
+
+    /// The same objects, known to stand in a local directory.
+    pub(super) fn in_directory(mut self, directory: Option<Arc<FsPath>>) -> Self {
+        self.directory = directory;
+        self
+    }
+
+    /// The local directory that it is, if it is one.
+    pub fn directory(&self) -> Option<&FsPath> {
+        self.directory.as_deref()
     }
 
     /// The same objects, with content-addressed ones in files of their own.
@@ -58,6 +72,12 @@ impl Store {
     /// The file of its own that the bytes with this hash have, if they have one.
     pub(crate) fn file_of(&self, hash: ChunkHash) -> Option<&Path> {
         self.files.as_ref()?.get(&hash)
+    }
+
+    /// Whether this is certainly the same store as another, content-addressed objects included.
+    pub(crate) fn is_same(&self, other: &Store) -> bool {
+        let objects = Arc::ptr_eq(&self.objects, &other.objects) || self.address == other.address;
+        objects && self.files.is_none() && other.files.is_none()
     }
 
     /// The path or URL that the store was opened with.

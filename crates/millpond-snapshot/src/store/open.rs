@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use object_store::ObjectStore;
@@ -53,7 +53,8 @@ impl Store {
 
     /// Reaches an address, without looking what is there.
     pub(crate) fn connect(address: &str, mode: OpenMode) -> Result<Store> {
-        Ok(Store::over(connect(address, mode)?, address))
+        let (objects, directory) = connect(address, mode)?;
+        Ok(Store::over(objects, address).in_directory(directory))
     }
 
     /// Checks that this is a store of a version that can be read, and makes it one if `mode` says so.
@@ -91,7 +92,10 @@ impl Store {
     }
 }
 
-fn connect(address: &str, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
+/// The objects at an address, and the local directory that they stand in.
+type Reached = (Arc<dyn ObjectStore>, Option<Arc<Path>>);
+
+fn connect(address: &str, mode: OpenMode) -> Result<Reached> {
     if !address.contains("://") {
         return directory(address.into(), mode);
     }
@@ -106,13 +110,13 @@ fn connect(address: &str, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
             let path = url.to_file_path().map_err(|()| invalid(&"not a local path"))?;
             directory(path, mode)
         }
-        "memory" => Ok(memory(address)),
-        "s3" | "s3a" | "gs" | "az" | "azure" | "abfs" | "abfss" => cloud(&url),
+        "memory" => Ok((memory(address), None)),
+        "s3" | "s3a" | "gs" | "az" | "azure" | "abfs" | "abfss" => Ok((cloud(&url)?, None)),
         scheme => Err(invalid(&format_args!("unknown scheme {scheme:?}"))),
     }
 }
 
-fn directory(path: PathBuf, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
+fn directory(path: PathBuf, mode: OpenMode) -> Result<Reached> {
     let failed = |error: io::Error| Error::Storage {
         action: "open the store at",
         path: path.display().to_string(),
@@ -138,7 +142,7 @@ fn directory(path: PathBuf, mode: OpenMode) -> Result<Arc<dyn ObjectStore>> {
     }
     let root = path.canonicalize().map_err(failed)?;
     let directory = DurableDirectory::new(&root).map_err(|error| failed(io::Error::other(error)))?;
-    Ok(Arc::new(directory))
+    Ok((Arc::new(directory), Some(root.into())))
 }
 
 fn memory(address: &str) -> Arc<dyn ObjectStore> {

@@ -23,6 +23,7 @@ pub(crate) fn running(name: &str) -> JobView {
         states: vec![],
         aligned: true,
         sink: false,
+        positions: vec![],
     };
     let totals =
         Draft { uid: Some("totals".into()), name: None, kind: "process", inputs: vec![0], ..draft.clone() };

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use millpond_snapshot::JobName;
 use millpond_snapshot::log::SnapshotId;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::definition::{self, Definition};
+use super::options::Listen;
 use super::options::RunOptions;
-use super::restore_plan;
+use super::uids::derived_uids;
 use crate::control::request::{Refusal, Request, RequestKind, Requests};
+use crate::control::server;
 use crate::control::view::{JobView, Outcome};
 use crate::error::Error;
 use crate::runtime::coordinator::drive::RunEnd;
@@ -75,13 +78,23 @@ impl Job {
     /// # Errors
     /// If it cannot be started.
     pub fn start(&self, options: RunOptions) -> Result<RunningJob, Error> {
+        Ok(self.start_with(options, &Listen::Off)?.0)
+    }
+
+    /// As [`Job::start`], and listens for a control server, whose address is known to the job's log from the start. In
+    /// process 0.
+    pub(crate) fn start_with(
+        &self,
+        options: RunOptions,
+        listen: &Listen,
+    ) -> Result<(RunningJob, Option<TcpListener>), Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("millpond")
             .enable_all()
             .build()
             .map_err(|error| Error::failed(format!("no threads could be started: {error}")))?;
-        let launch = self.launch(options)?;
+        let mut launch = self.launch(options)?;
         let address = launch.options.store.clone().unwrap_or_else(|| DEFAULT_STORE.to_owned());
         let interrupt = Arc::new(Notify::new());
         let (requests, asked) = mpsc::channel(16);
@@ -92,8 +105,10 @@ impl Job {
                 let end = launch.follow(&address, &stop).await;
                 (end.map(|end| (end, None)), None)
             });
-            return Ok(RunningJob::new(runtime, run, requests, interrupt));
+            return Ok((RunningJob::new(runtime, run, requests, interrupt), None));
         }
+        let listener = runtime.block_on(server::bind(listen))?;
+        launch.control = listener.as_ref().and_then(|at| at.local_addr().ok()).map(|address| address.to_string());
         let Begun { session, restored, restore_plan, view } = runtime.block_on(launch.begin(&address))?;
         let stop = Arc::clone(&interrupt);
         let run = runtime.spawn(async move {
@@ -102,8 +117,8 @@ impl Job {
         });
         let mut running = RunningJob::new(runtime, run, requests, interrupt);
         running.view = Some(view);
-        running.restore_plan = restore_plan;
-        Ok(running)
+        running.restore_plan = Some(restore_plan);
+        Ok((running, listener))
     }
 
     fn launch(&self, options: RunOptions) -> Result<Launch, Error> {
@@ -124,15 +139,20 @@ impl Job {
                 cluster.process
             )));
         }
+        if options.fresh && options.from.is_some() {
+            return Err(Error::input(
+                "--fresh begins without a snapshot, and --from-savepoint names one: give one of them",
+            ));
+        }
         let plan = self.plan(workers)?;
-        let derived = restore_plan::derived_uids(&plan);
+        let derived = derived_uids(&plan);
         if options.strict_uids && !derived.is_empty() {
             return Err(Error::job(format!("--strict-uids:\n  {}", derived.join("\n  "))));
         }
         for warning in derived {
             tracing::warn!("{warning}");
         }
-        Ok(Launch { definition: Arc::clone(&self.definition), plan, job, workers, options })
+        Ok(Launch { definition: Arc::clone(&self.definition), plan, job, workers, options, control: None })
     }
 }
 

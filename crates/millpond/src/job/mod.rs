@@ -15,3 +15,4 @@ pub(crate) mod plan;
 pub(crate) mod program;
 pub(crate) mod progress;
 pub(crate) mod restore_plan;
+pub(crate) mod uids;

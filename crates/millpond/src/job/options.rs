@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Clock;
 use crate::runtime::restart::RestartStrategy;
+use crate::source::SourcePosition;
 
 /// How a job is run: what the flags of `JOB run` say. Each field says its default.
 #[derive(Clone, Debug)]
@@ -34,6 +37,16 @@ pub struct RunOptions {
     pub map: Vec<(String, String)>,
     /// Operators, or states of them, of the snapshot that are left behind.
     pub drop: Vec<(String, Option<String>)>,
+    /// Whether the run begins anew, without a snapshot, although its name has run before. Default: no.
+    pub fresh: bool,
+    /// Sources, by uid, and where they begin, whatever a snapshot says. Default: where the snapshot stands, or at their
+    /// beginning.
+    pub source_positions: Vec<(String, SourcePosition)>,
+    /// What becomes of output that was prepared when the snapshot was taken, and not committed. Default: it is
+    /// committed, unless the snapshot is of a job with another name.
+    pub pending_output: Option<PendingOutput>,
+    /// Whether to start although a run of the same name is live; that one then ends. Default: no.
+    pub take_over: bool,
     /// Whether an operator with state must have been given its uid. Default: it is a warning.
     pub strict_uids: bool,
     /// What happens after a failure. Default: it starts again, each time after a longer delay.
@@ -66,6 +79,10 @@ impl Default for RunOptions {
             allow_non_restored: false,
             map: Vec::new(),
             drop: Vec::new(),
+            fresh: false,
+            source_positions: Vec::new(),
+            pending_output: None,
+            take_over: false,
             strict_uids: false,
             restart: RestartStrategy::default(),
             listen: Listen::Off,
@@ -75,6 +92,16 @@ impl Default for RunOptions {
             clock: Clock::default(),
         }
     }
+}
+
+/// What becomes of output that a snapshot has prepared, and that is not known to be committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PendingOutput {
+    /// It is committed when the run starts. To commit what was committed before changes nothing.
+    Commit,
+    /// This job does not commit it. It stays where it is, for the job that prepared it.
+    Drop,
 }
 
 /// Where the control server listens.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use millpond_snapshot::OperatorUid;
 
 use crate::error::Error;
+use crate::source::PositionForm;
 use crate::state::descriptor::StateDeclaration;
 
 /// An operator of a job.
@@ -21,9 +22,15 @@ pub(crate) struct OperatorPlan {
     pub(crate) aligned: bool,
     /// Whether it commits output.
     pub(crate) sink: bool,
+    /// Of a source: where it can be told to begin.
+    pub(crate) positions: Vec<PositionForm>,
 }
 
 impl OperatorPlan {
+    pub(crate) fn is_source(&self) -> bool {
+        self.kind == "source"
+    }
+
     /// How messages name it: by its uid if it was given one, or else by its name.
     pub(crate) fn title(&self) -> String {
         if self.uid_given { self.uid.to_string() } else { format!("{} ({})", self.name, self.uid) }
@@ -36,8 +43,11 @@ impl OperatorPlan {
 }
 
 /// States that every keyed operator has, whether its code uses them or not.
+pub(crate) const INTERNAL_STATES: [&str; 3] = ["event-timers", "processing-timers", "watermark"];
+
+/// Whether a state is one of those.
 pub(crate) fn is_internal(state: &StateDeclaration) -> bool {
-    ["event-timers", "processing-timers", "watermark"].contains(&state.name.as_str())
+    INTERNAL_STATES.contains(&state.name.as_str())
 }
 
 /// All operators of a job; inputs come before those that read them.
@@ -57,6 +67,7 @@ pub(crate) struct Draft {
     pub(crate) states: Vec<StateDeclaration>,
     pub(crate) aligned: bool,
     pub(crate) sink: bool,
+    pub(crate) positions: Vec<PositionForm>,
 }
 
 impl Plan {
@@ -87,6 +98,7 @@ impl Plan {
                 states: draft.states,
                 aligned: draft.aligned,
                 sink: draft.sink,
+                positions: draft.positions,
             });
         }
         let mut seen: HashMap<&OperatorUid, &OperatorPlan> = HashMap::new();

@@ -6,11 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use millpond_snapshot::JobName;
+use tokio::net::TcpListener;
 
 use super::cli::{self, CheckOptions, Command};
 use super::job::{DEFAULT_STORE, Job, RunReport, RunningJob};
-use super::options::{Listen, RunOptions};
-use super::restore_plan::{Fit, RestorePlan, derived_uids};
+use super::options::RunOptions;
+use super::restore_plan::{self, Fit};
+use super::uids::derived_uids;
 use super::{check, progress};
 use crate::control::server;
 use crate::error::Error;
@@ -121,9 +124,9 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
         let own = Arc::new(own);
         let quiet = options.quiet;
         let listen = options.listen.clone();
-        let mut running = self.job(Arc::clone(&own)).start(options)?;
+        let (mut running, listener) = self.job(Arc::clone(&own)).start_with(options, &listen)?;
         let leads = running.view.is_some();
-        attend(&mut running, &self.name, &listen, quiet)?;
+        attend(&mut running, &self.name, listener, quiet);
         let report = running.wait()?;
         let name = &self.name;
         let from = report.snapshot.as_deref();
@@ -160,8 +163,16 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
             return Err(Error::job(format!("--strict-uids:\n  {}", derived.join("\n  "))));
         }
         let store = options.store.as_deref().unwrap_or(DEFAULT_STORE);
-        let (address, restore_plan) = check::against(&plan, store, &options)?;
-        print(&check::render(&address, &restore_plan, options.json));
+        for warning in derived {
+            tracing::warn!("{warning}");
+        }
+        let job = match &options.name {
+            Some(job) => job.clone(),
+            None => JobName::new(&self.name)
+                .map_err(|error| Error::input(format!("job name '{}': {error}", self.name)))?,
+        };
+        let (address, restore_plan) = check::against(&plan, &job, store, &options)?;
+        print(&restore_plan::render(&address, &restore_plan, options.json));
         Ok(match restore_plan.fit() {
             Fit::Fits => ExitCode::SUCCESS,
             Fit::WithFlags => ExitCode::from(1),
@@ -171,7 +182,7 @@ impl<O: Args + Send + Sync + 'static> Program<O> {
 }
 
 /// What goes on beside a run: the control server, the progress line, and an ear for Ctrl-C.
-fn attend(running: &mut RunningJob, name: &str, listen: &Listen, quiet: bool) -> Result<(), Error> {
+fn attend(running: &mut RunningJob, name: &str, listener: Option<TcpListener>, quiet: bool) {
     let interrupt = running.interrupter();
     running.handle().spawn(async move {
         wait_for_signal().await;
@@ -180,11 +191,11 @@ fn attend(running: &mut RunningJob, name: &str, listen: &Listen, quiet: bool) ->
         // The first asked politely.
         std::process::exit(i32::from(INTERRUPTED));
     });
-    let Some(view) = running.view.clone() else { return Ok(()) };
+    let Some(view) = running.view.clone() else { return };
     if !quiet {
         announce(name, running);
     }
-    if let Some(listener) = running.handle().block_on(server::bind(listen))? {
+    if let Some(listener) = listener {
         if let (Ok(address), false) = (listener.local_addr(), quiet) {
             say(&format!("{name}: control server at http://{address}"));
         }
@@ -197,7 +208,6 @@ fn attend(running: &mut RunningJob, name: &str, listen: &Listen, quiet: bool) ->
         });
     }
     running.handle().spawn(progress::show(view, quiet));
-    Ok(())
 }
 
 fn announce(name: &str, running: &RunningJob) {
@@ -211,7 +221,7 @@ fn announce(name: &str, running: &RunningJob) {
     };
     say(&format!("{name}: run {} with {workers}, {from}, store {}", view.run.0, view.store));
     if let Some(plan) = running.restore_plan.as_ref().filter(|plan| !plan.is_plain()) {
-        say(&check::describe(plan));
+        say(&restore_plan::describe(plan));
     }
 }
 
@@ -251,11 +261,4 @@ fn say(line: &str) {
 /// What was asked for.
 fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
-}
-
-impl RestorePlan {
-    /// Whether everything is taken up as it is, so that there is nothing to tell.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.told().next().is_none()
-    }
 }

@@ -12,6 +12,9 @@ use crate::state::operator::OperatorListState;
 use crate::stream::record::{Data, Record};
 use crate::time::EventTime;
 
+/// The state that holds what was prepared.
+pub(crate) const PREPARED: &str = "prepared";
+
 /// What was prepared, and in which epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PreparedOutput<P> {

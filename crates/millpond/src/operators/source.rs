@@ -19,10 +19,15 @@ use crate::runtime::mailbox::Notices;
 use crate::runtime::message::{Notice, SourceStatus, ToCoordinator};
 use crate::source::rate::RateLimiter;
 use crate::source::watermark::{WatermarkGenerator, WatermarkStrategy};
-use crate::source::{ReadStatus, Source, SplitReader};
+use crate::source::{ReadStatus, Source, SourcePosition, SplitReader};
 use crate::state::operator::OperatorListState;
 use crate::stream::record::Record;
 use crate::time::EventTime;
+
+/// The state that holds which splits have been found.
+pub(crate) const FOUND: &str = "found";
+/// The state that holds the splits that are being read, with their positions.
+pub(crate) const SPLITS: &str = "splits";
 
 /// How often a source that grows is asked for new splits, and a split that waits is asked for new records.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -52,6 +57,8 @@ pub(crate) struct Finder<S: Source> {
     known: Vec<String>,
     ids: HashSet<String>,
     found: Found,
+    /// Where the run was told to begin; until the first splits have been dealt out.
+    begin: Option<SourcePosition>,
     dealt: u64,
     done: bool,
     look_at: Instant,
@@ -59,8 +66,15 @@ pub(crate) struct Finder<S: Source> {
 
 impl<S: Source> Finder<S> {
     /// `known` are the splits that a snapshot says were found before.
-    pub(crate) fn new(source: Rc<RefCell<S>>, context: &WorkerContext, known: Vec<String>, found: Found) -> Self {
+    pub(crate) fn new(
+        source: Rc<RefCell<S>>,
+        context: &WorkerContext,
+        operator: usize,
+        known: Vec<String>,
+        found: Found,
+    ) -> Self {
         Finder {
+            begin: context.restored.position(operator).cloned(),
             source,
             workers: context.workers as u64,
             ids: known.iter().cloned().collect(),
@@ -93,12 +107,21 @@ impl<S: Source> Operator for Finder<S> {
             let mut source = self.source.borrow_mut();
             for split in source.discover().map_err(failed)? {
                 let id = source.split_id(&split);
-                if self.ids.insert(id.clone()) {
-                    self.known.push(id);
+                if !self.ids.insert(id.clone()) {
+                    continue;
+                }
+                self.known.push(id);
+                let split = match &self.begin {
+                    None => Some(split),
+                    Some(position) => source.seek(split, position).map_err(failed)?,
+                };
+                if let Some(split) = split {
                     out.main.emit((self.dealt % self.workers, split));
                     self.dealt += 1;
                 }
             }
+            // This is all part of the first epoch: what the first snapshot has is where the run began.
+            self.begin = None;
             self.done = source.is_bounded();
             self.look_at = now + LOOK_AGAIN;
         }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::job::options::Cluster;
 use crate::job::plan::Plan;
+use crate::source::SourcePosition;
 
 /// How long processes wait for each other at the start.
 pub(crate) const MEETING_TIMEOUT: Duration = Duration::from_secs(60);
@@ -54,15 +55,18 @@ pub(crate) struct Welcome {
     pub(crate) restored: Option<Manifest>,
     /// For each operator of the plan, its place in that manifest.
     pub(crate) operators: Vec<Option<usize>>,
+    pub(crate) positions: Vec<(usize, SourcePosition)>,
 }
 
 impl Hello {
     pub(crate) fn new(cluster: &Cluster, plan: &Plan, workers: usize) -> Self {
         let mut fingerprint = String::new();
         for operator in &plan.operators {
+            // As JSON, whose parts have an order.
             let states: Vec<_> =
-                operator.states.iter().map(|state| (&state.name, state.kind, &state.value)).collect();
-            fingerprint.push_str(&format!("{} {} {:?} {states:?};", operator.uid, operator.kind, operator.inputs));
+                operator.states.iter().map(|state| (&state.name, state.kind, &state.key, &state.value)).collect();
+            let states = serde_json::to_string(&states).unwrap_or_default();
+            fingerprint.push_str(&format!("{} {} {:?} {states};", operator.uid, operator.kind, operator.inputs));
         }
         let fingerprint = millpond_snapshot::ChunkHash::of(fingerprint.as_bytes()).to_string();
         Hello {

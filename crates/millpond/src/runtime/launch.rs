@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use millpond_snapshot::log::{Entry, EntryBody, JobLog};
+use millpond_snapshot::log::{ContinueDecision, Entry, EntryBody, JobLog, continue_from};
 use millpond_snapshot::repository::SnapshotAddress;
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{JobName, Sequence, Store, repository};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::attempt::Attempt;
+use super::claim::{Claim, Holder, RUN_CONTROL, RUN_HOST, RUN_ID, RUN_PID};
 use super::cluster::{Hello, Meeting};
 use super::coordinator::drive::{RunEnd, new_id};
 use super::coordinator::history::History;
 use super::coordinator::publish::Publisher;
+use super::directions::Directions;
 use super::lost;
 use super::past::{FIRST_EPOCH, first_epoch, past};
 use super::restore::Restored;
@@ -35,13 +37,15 @@ pub(crate) struct Launch {
     pub(crate) job: JobName,
     pub(crate) workers: usize,
     pub(crate) options: RunOptions,
+    /// Where the control server listens.
+    pub(crate) control: Option<String>,
 }
 
 /// A run that has its place in the log.
 pub(crate) struct Begun {
     pub(crate) session: Session,
     pub(crate) restored: Restored,
-    pub(crate) restore_plan: Option<RestorePlan>,
+    pub(crate) restore_plan: RestorePlan,
     pub(crate) view: tokio::sync::watch::Receiver<Arc<JobView>>,
 }
 
@@ -59,7 +63,7 @@ impl Launch {
     /// Opens the store, decides what to start from, checks that it fits, and takes the run's place in the log.
     pub(crate) async fn begin(self, address: &str) -> Result<Begun, Error> {
         let meeting = self.meeting()?;
-        let Launch { definition, plan, job, workers, options } = self;
+        let Launch { definition, plan, job, workers, options, control } = self;
         // A snapshot of the store that is asked for must be there, and so must the store.
         let wanted = options.from.as_deref().map(str::parse::<SnapshotAddress>).transpose()?;
         let mode = match wanted {
@@ -68,28 +72,38 @@ impl Launch {
         };
         let store = Store::open(address, mode).await?;
         let log = JobLog::open(&store, &job);
-        let (history, base, past, restored, restore_plan) = loop {
-            let base = match starting_point(&log, &options).await? {
+        let mut me = Holder::this(new_id()?, control);
+        let mut claimed = None;
+        let (claim, history, base, past, restored, restore_plan, directions) = loop {
+            let entries = log.entries().await?;
+            let (start, directions) = starting_point(&entries, &options);
+            let base = match start {
                 Some(address) => Some(repository::begin_from(&store, &address, &job).await?.entry),
                 None => None,
             };
-            let (restored, restore_plan) = fit(&plan, &store, base.as_ref(), &flags(&options))?;
-            let entries = log.entries().await?;
+            let (restored, restore_plan) = fit(&plan, &job, &store, base.as_ref(), &directions.flags)?;
+            let claim = match claimed.take() {
+                Some(claim) => claim,
+                None => Claim::take(&store, &job, &me, &entries, options.take_over).await?,
+            };
             let past = base.as_ref().map_or_else(Vec::new, |base| past(&entries, base, &job)).into();
             let next = entries.last().map_or(Sequence::FIRST, |entry| entry.sequence.next());
             let start = EntryBody::Start {
                 parallelism: u32::try_from(workers).unwrap_or(u32::MAX),
                 restored_from: base.as_ref().map(|entry| SnapshotAddress::Entry(entry.id())),
-                options: BTreeMap::from([(FIRST_EPOCH.to_owned(), first_epoch(base.as_ref()).to_string())]),
+                options: noted(&me, &directions, base.as_ref()),
             };
             // If another run took the number, what it did may change what to start from.
             if let Some(history) = History::start(&store, &job, next, start, entries).await? {
-                break (history, base, past, restored, restore_plan);
+                break (claim, history, base, past, restored, restore_plan, directions);
             }
+            claimed = Some(claim);
         };
+        me.run = Some(history.run().0);
+        claim.update(&me);
         let plan = Arc::new(plan);
         let view = JobView {
-            id: new_id()?,
+            id: me.id,
             name: job.to_string(),
             run: history.run(),
             status: JobStatus::Initializing,
@@ -115,6 +129,8 @@ impl Launch {
             store,
             history,
             base,
+            flags: directions.flags,
+            claim,
             past,
             publisher,
             stopping: None,
@@ -153,6 +169,7 @@ impl Launch {
                 restored: Arc::new(Restored {
                     snapshot: welcome.restored.map(|manifest| (store.clone(), manifest)),
                     operators: welcome.operators,
+                    positions: welcome.positions,
                 }),
                 store: store.clone(),
                 handle: tokio::runtime::Handle::current(),
@@ -188,43 +205,69 @@ impl Launch {
     }
 }
 
-/// The address to start from: what was asked for, or where the last run of the name left off.
-async fn starting_point(log: &JobLog, options: &RunOptions) -> Result<Option<String>, Error> {
-    if let Some(address) = &options.from {
-        return Ok(Some(address.clone()));
+/// The address to start from, which is what was asked for or where the last run of the name left off, and what to do with
+/// what is there.
+fn starting_point(entries: &[Entry], options: &RunOptions) -> (Option<String>, Directions) {
+    let given = flags(options);
+    if options.from.is_some() || options.fresh {
+        return (options.from.clone(), Directions { flags: given, ..Directions::default() });
     }
-    Ok(match log.plan_start().await?.0 {
-        millpond_snapshot::log::ContinueDecision::Fresh => None,
-        millpond_snapshot::log::ContinueDecision::From(address) => Some(address.to_string()),
-    })
+    let address = match continue_from(entries) {
+        ContinueDecision::Fresh => None,
+        ContinueDecision::From(address) => Some(address.to_string()),
+    };
+    (address, Directions::go_on(given, entries))
 }
 
-pub(crate) fn flags(options: &RunOptions) -> RestoreFlags {
+/// What a start entry notes of its run, besides where it began.
+fn noted(me: &Holder, directions: &Directions, base: Option<&Entry>) -> BTreeMap<String, String> {
+    let mut options = BTreeMap::from([
+        (FIRST_EPOCH.to_owned(), first_epoch(base).to_string()),
+        (RUN_ID.to_owned(), me.id.clone()),
+    ]);
+    let known = [
+        (RUN_HOST, me.host.clone()),
+        (RUN_PID, me.pid.map(|pid| pid.to_string())),
+        (RUN_CONTROL, me.control.clone()),
+    ];
+    options.extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    directions.write(&mut options);
+    options
+}
+
+fn flags(options: &RunOptions) -> RestoreFlags {
     RestoreFlags {
         allow_non_restored: options.allow_non_restored,
         map: options.map.clone(),
         drop: options.drop.clone(),
+        positions: options.source_positions.clone(),
+        pending_output: options.pending_output,
     }
 }
 
-/// Checks that a snapshot fits a plan.
+/// Checks that a snapshot, or nothing, fits a plan.
 pub(crate) fn fit(
     plan: &Plan,
+    job: &JobName,
     store: &Store,
     base: Option<&Entry>,
     flags: &RestoreFlags,
-) -> Result<(Restored, Option<RestorePlan>), Error> {
+) -> Result<(Restored, RestorePlan), Error> {
+    let places = plan.operators.iter().enumerate();
+    let positions =
+        places.filter_map(|(place, operator)| Some((place, flags.position(operator.uid.as_str())?.clone())));
+    let positions = positions.collect();
     let Some(manifest) = base.and_then(Entry::snapshot).map(|record| &record.manifest) else {
-        return Ok((Restored::default(), None));
+        let restored = Restored { positions, ..Restored::default() };
+        return Ok((restored, RestorePlan::from_nothing(plan, flags)?));
     };
-    let restore_plan = RestorePlan::new(plan, manifest, flags)?;
+    let restore_plan = RestorePlan::new(plan, manifest, flags, job)?;
     if let Some(refusal) = restore_plan.refusal() {
         return Err(Error::snapshot(refusal));
     }
-    let manifest = restore_plan.without_dropped(manifest);
-    let restored =
-        Restored { snapshot: Some((store.clone(), manifest)), operators: restore_plan.operators.clone() };
-    Ok((restored, Some(restore_plan)))
+    let snapshot = Some((store.clone(), restore_plan.without_dropped(manifest)));
+    let restored = Restored { snapshot, operators: restore_plan.operators.clone(), positions };
+    Ok((restored, restore_plan))
 }
 
 /// Starts the workers of this process. The result resolves when they have ended.

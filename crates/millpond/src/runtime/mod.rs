@@ -7,10 +7,13 @@
 //! ```
 
 pub(crate) mod attempt;
+pub(crate) mod claim;
 pub(crate) mod cluster;
 pub(crate) mod context;
 pub(crate) mod control;
 pub(crate) mod coordinator;
+pub(crate) mod directions;
+pub(crate) mod evolved;
 pub(crate) mod failure;
 pub(crate) mod launch;
 pub(crate) mod lost;

@@ -8,13 +8,14 @@ use millpond_snapshot::manifest::Manifest;
 use millpond_snapshot::{JobName, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::claim::Claim;
 use super::cluster::{Meeting, Welcome};
 use super::coordinator::assembly::Assembly;
 use super::coordinator::drive::{AttemptEnd, Driver, Ears, RunEnd};
 use super::coordinator::history::History;
 use super::coordinator::pending::Asked;
 use super::coordinator::publish::Publisher;
-use super::launch::{fit, flags, start};
+use super::launch::{fit, start};
 use super::lost;
 use super::message::ToWorker;
 use super::past::first_epoch;
@@ -43,6 +44,10 @@ pub(crate) struct Session {
     pub(crate) history: History,
     /// The snapshot that the next attempt starts from.
     pub(crate) base: Option<Entry>,
+    /// What counts until the run's first snapshot.
+    pub(crate) flags: RestoreFlags,
+    /// Held until the run is over.
+    pub(crate) claim: Claim,
     pub(crate) past: Arc<[(u64, u64)]>,
     pub(crate) publisher: Publisher,
     /// A stop whose savepoint was published and whose last entry was not written yet.
@@ -66,6 +71,8 @@ impl Session {
             Err(_) => JobStatus::Failed,
         });
         let newest = self.base.as_ref().map(Entry::id);
+        // All is written: the next run may have the job.
+        drop(self.claim);
         (outcome.map(|end| (end, newest)), self.publisher)
     }
 
@@ -128,8 +135,10 @@ impl Session {
             // What this run has published fits the program, without flags.
             let own =
                 self.base.as_ref().is_some_and(|entry| entry.run == self.history.run() && entry.job == self.job);
-            let flags = if own { RestoreFlags::default() } else { flags(&self.options) };
-            restored = fit(&self.plan, &self.store, self.base.as_ref(), &flags)?.0;
+            if own {
+                self.flags = RestoreFlags::default();
+            }
+            restored = fit(&self.plan, &self.job, &self.store, self.base.as_ref(), &self.flags)?.0;
         }
     }
 
@@ -211,6 +220,7 @@ impl Session {
             first_epoch,
             restored: restored.snapshot.as_ref().map(|(_, manifest)| Manifest::clone(manifest)),
             operators: restored.operators.clone(),
+            positions: restored.positions.clone(),
         };
         let met = tokio::task::spawn_blocking(move || {
             let sockets = meeting.lead(&welcome);

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::rate_limit::RateLimit;
-use super::{ReadStatus, Source, SplitReader};
-use crate::runtime::failure::UserError;
+use super::{PositionForm, ReadStatus, Source, SourcePosition, SplitReader};
+use crate::runtime::failure::{Permanent, UserError};
 use crate::stream::record::Data;
 use crate::time::EventTime;
 
@@ -108,6 +108,28 @@ impl<T: Data, F: Fn(u64) -> T + Clone + Send + 'static> Source for Generator<F> 
         }
         let (make, timestamps) = (self.make.clone(), self.timestamps.clone());
         Ok(GeneratorReader { split, end: self.count.unwrap_or(u64::MAX), make, timestamps })
+    }
+
+    fn positions(&self) -> Vec<PositionForm> {
+        let mut forms =
+            vec![PositionForm::Earliest, PositionForm::Number("the index of the first record, from 0")];
+        // What goes on for ever has no end.
+        forms.extend(self.count.map(|_| PositionForm::Latest));
+        forms
+    }
+
+    fn seek(&self, split: GeneratorSplit, position: &SourcePosition) -> Result<Option<GeneratorSplit>, UserError> {
+        let first = match position {
+            SourcePosition::Latest => self.count.unwrap_or(u64::MAX),
+            SourcePosition::At(text) => {
+                text.parse().map_err(|_| Permanent::new(position.wrong("it is not the index of a record")))?
+            }
+            SourcePosition::Earliest | SourcePosition::Timestamp(_) => 0,
+        };
+        // The least index of this split that is not before the first.
+        let steps = first.saturating_sub(split.next).div_ceil(split.of);
+        let next = split.next.saturating_add(steps.saturating_mul(split.of));
+        Ok(Some(GeneratorSplit { next, ..split }))
     }
 
     fn rate(&self) -> Option<f64> {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReadStatus, Source, SplitReader};
-use crate::runtime::failure::UserError;
+use super::{PositionForm, ReadStatus, Source, SourcePosition, SplitReader};
+use crate::runtime::failure::{Permanent, UserError};
 use crate::stream::record::Data;
 use crate::time::EventTime;
 
@@ -99,6 +99,16 @@ impl<T: Data> Source for IteratorSource<T> {
 
     fn is_bounded(&self) -> bool {
         true
+    }
+
+    fn positions(&self) -> Vec<PositionForm> {
+        vec![PositionForm::Earliest, PositionForm::Number("the number of items to skip")]
+    }
+
+    fn seek(&self, split: IteratorSplit, position: &SourcePosition) -> Result<Option<IteratorSplit>, UserError> {
+        let SourcePosition::At(text) = position else { return Ok(Some(split)) };
+        let given = text.parse().map_err(|_| Permanent::new(position.wrong("it is not a number of items")))?;
+        Ok(Some(IteratorSplit { given }))
     }
 
     fn open(&self, split: IteratorSplit) -> Result<IteratorReader<T>, UserError> {

@@ -5,11 +5,13 @@
 //!
 //! * `watermark`: how event time is read off the records.
 //! * `rate`: a limit for the whole process; `rate_limit`: what a user asks for.
+//! * `position`: where a source is to begin, when somebody says so.
 //! * [`Files`]: JSON Lines and CSV. [`Generator`]: records that are computed. [`IteratorSource`]: for tests.
 
 mod files;
 mod generator;
 mod iterator;
+mod position;
 pub(crate) mod rate;
 mod rate_limit;
 #[cfg(test)]
@@ -19,6 +21,7 @@ pub(crate) mod watermark;
 pub use files::{FileSplit, Files, MalformedRecord, Parsed, StrictReader, TolerantFiles, TolerantReader};
 pub use generator::{Generator, GeneratorReader, GeneratorSplit};
 pub use iterator::{IteratorReader, IteratorSource, IteratorSplit};
+pub use position::{PositionError, PositionForm, SourcePosition};
 
 use crate::runtime::failure::UserError;
 use crate::stream::record::Data;
@@ -65,6 +68,24 @@ pub trait Source: 'static {
     /// # Errors
     /// If it cannot be opened; the run fails.
     fn open(&self, split: Self::Split) -> Result<Self::Reader, UserError>;
+
+    /// The forms of position that the source can be told to begin at, see `--source-position`. Known before it is run;
+    /// none unless it says so, and then [`Source::seek`] is never called.
+    fn positions(&self) -> Vec<PositionForm> {
+        Vec::new()
+    }
+
+    /// Moves a split that stands at its beginning to `position`, which is of one of the forms that
+    /// [`Source::positions`] has. `None`: nothing of it is read, now or later. Called for each split of the first
+    /// [`Source::discover`] of a run that was told where to begin, on the worker that discovers; splits that come later
+    /// are read from their beginning.
+    ///
+    /// # Errors
+    /// If the position makes no sense or cannot be found; the run fails.
+    fn seek(&self, split: Self::Split, position: &SourcePosition) -> Result<Option<Self::Split>, UserError> {
+        let _ = (split, position);
+        Err(PositionError::Unsupported.into())
+    }
 
     /// Records a second for the whole job, if there is a limit.
     fn rate(&self) -> Option<f64> {

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Generator, GeneratorSplit, IteratorSource, IteratorSplit, ReadStatus, Source, SplitReader};
+use super::{
+    Generator, GeneratorSplit, IteratorSource, IteratorSplit, ReadStatus, Source, SourcePosition, SplitReader,
+};
 use crate::time::EventTime;
 
 type Records<T> = Vec<(T, Option<EventTime>)>;
@@ -87,4 +89,37 @@ fn an_iterator_fails_on_purpose_at_the_record_and_as_often_as_it_was_told() {
         assert_eq!(times.load(Ordering::Relaxed), left);
     }
     assert_eq!(read_all(&mut source.open(IteratorSplit { given: 0 }).unwrap(), 100).len(), 10);
+}
+
+#[test]
+fn a_generator_begins_with_the_index_that_it_is_told() {
+    for (first, splits) in [("earliest", 3), ("0", 1), ("7", 3), ("8", 3), ("9", 3), ("latest", 4), ("99", 2)] {
+        let mut source = Generator::new(Some(20), splits, |index| index);
+        let position: SourcePosition = first.parse().unwrap();
+        position.check(&source.positions()).unwrap();
+        let mut all = Vec::new();
+        for split in source.discover().unwrap() {
+            let split = source.seek(split, &position).unwrap().unwrap();
+            all.extend(read_all(&mut source.open(split).unwrap(), 4).into_iter().map(|(index, _)| index));
+        }
+        all.sort_unstable();
+        let expected: Vec<u64> = match first {
+            "earliest" => (0..20).collect(),
+            "latest" => vec![],
+            index => (index.parse().unwrap()..20).collect(),
+        };
+        assert_eq!(all, expected, "{first} of {splits} splits");
+    }
+    let endless = Generator::new(None, 1, |index| index);
+    assert!(SourcePosition::Latest.check(&endless.positions()).is_err(), "what has no end cannot begin there");
+}
+
+#[test]
+fn an_iterator_skips_as_many_items_as_it_is_told() {
+    let mut source = IteratorSource::new(|| 0..5_u64);
+    let split = source.discover().unwrap().remove(0);
+    let split = source.seek(split, &"3".parse().unwrap()).unwrap().unwrap();
+    let items: Vec<u64> =
+        read_all(&mut source.open(split).unwrap(), 2).into_iter().map(|(item, _)| item).collect();
+    assert_eq!(items, [3, 4]);
 }

@@ -6,6 +6,8 @@ use millpond_snapshot::StateName;
 use millpond_snapshot::chunk::StateKind;
 use millpond_snapshot::manifest::SchemaFields;
 
+use super::evolution::Sides;
+
 /// When the time to live of an entry begins anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TtlUpdate {
@@ -78,4 +80,6 @@ pub(crate) struct StateDeclaration {
     pub(crate) map_key: Option<SchemaFields>,
     pub(crate) value: Option<SchemaFields>,
     pub(crate) ttl: Option<Ttl>,
+    /// What the types behind the columns take besides.
+    pub(crate) sides: Sides,
 }

@@ -8,12 +8,16 @@
 //! * [`operator`]: state of an operator that belongs to no key.
 //! * [`rows`]: frozen rows on their way into a chunk; [`codec`]: between Rust values and Arrow columns.
 //! * [`keyed`]: all the keyed states of one subtask together: freeze, copy in slices, restore.
+//! * [`evolution`]: state of an older program: what fits, what is read how.
 //! * [`setup`]: what a process function declares its states with.
 
 pub(crate) mod codec;
 pub(crate) mod descriptor;
+pub(crate) mod evolution;
 pub(crate) mod handles;
 pub(crate) mod keyed;
+#[cfg(test)]
+mod keyed_tests;
 pub(crate) mod keys;
 pub(crate) mod map;
 pub(crate) mod operator;

@@ -1,5 +1,6 @@
 //! What a process function declares its states with.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -10,10 +11,12 @@ use millpond_snapshot::manifest::SchemaFields;
 
 use super::codec::{self, StateValue};
 use super::descriptor::{StateDeclaration, StateDescriptor};
-use super::handles::{Aggregate, AggregatingState, ListState, MapState, ReducingState, ValueState};
+use super::evolution::descriptors::{MapDescriptor, TypedDescriptor};
+use super::evolution::{Evolving, Side, Sides, Values};
+use super::handles::{Aggregate, AggregatingState, ListState, MapState, Reduce, ReducingState, ValueState};
 use super::keyed::{Cursor, Registered};
 use super::map::MapStore;
-use super::operator::{BroadcastState, BroadcastStore, OperatorListState, OperatorStore};
+use super::operator::{BroadcastState, BroadcastStore, ListStore, OperatorListState, OperatorStore};
 use super::value::ValueStore;
 use crate::error::Error;
 
@@ -56,31 +59,43 @@ impl OperatorSetup {
     }
 
     /// A list whose elements are dealt out evenly to the subtasks at restore.
-    pub fn list<T: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> OperatorListState<T> {
+    pub fn list<T: StateValue>(&mut self, state: impl Into<TypedDescriptor<T>>) -> OperatorListState<T> {
         self.operator_list(state.into(), StateKind::OperatorList)
     }
 
     /// A list that is given whole to every subtask at restore: the elements of all of them.
-    pub fn union<T: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> OperatorListState<T> {
+    pub fn union<T: StateValue>(&mut self, state: impl Into<TypedDescriptor<T>>) -> OperatorListState<T> {
         self.operator_list(state.into(), StateKind::OperatorUnion)
     }
 
     /// A map that every subtask has whole.
     pub fn broadcast<K: StateValue + Ord, V: StateValue>(
         &mut self,
-        state: impl Into<StateDescriptor>,
+        state: impl Into<MapDescriptor<K, V>>,
     ) -> BroadcastState<K, V> {
-        let store = Rc::new(RefCell::new(BroadcastStore::<K, V> { entries: BTreeMap::new() }));
-        let schemas =
-            codec::schema::<K>("key").and_then(|key| Ok((Some(key), Some(codec::schema::<V>("value")?))));
-        self.register(state.into(), StateKind::Broadcast, schemas, Rc::clone(&store) as _);
+        let MapDescriptor { state, keys, evolving } = state.into();
+        let columns = codec::schema::<K>("key").and_then(|key| {
+            let sides =
+                Sides { key: keys.side("key")?, value: evolving.values.side("value")?, ..Sides::default() };
+            Ok((Some(key), Some(codec::schema::<V>("value")?), sides))
+        });
+        let store = Rc::new(RefCell::new(BroadcastStore::<K, V> { entries: BTreeMap::new(), keys, evolving }));
+        self.register(state, StateKind::Broadcast, columns, Rc::clone(&store) as _);
         BroadcastState { store, writable: Rc::clone(&self.writable) }
     }
 
-    fn operator_list<T: StateValue>(&mut self, state: StateDescriptor, kind: StateKind) -> OperatorListState<T> {
-        let store = Rc::new(RefCell::new(Vec::<T>::new()));
-        let schemas = codec::schema::<T>("value").map(|value| (None, Some(value)));
-        self.register(state, kind, schemas, Rc::clone(&store) as _);
+    fn operator_list<T: StateValue>(
+        &mut self,
+        state: TypedDescriptor<T>,
+        kind: StateKind,
+    ) -> OperatorListState<T> {
+        let TypedDescriptor { state, evolving, .. } = state;
+        let columns = codec::schema::<T>("value").and_then(|value| {
+            let sides = Sides { value: evolving.values.side("value")?, ..Sides::default() };
+            Ok((None, Some(value), sides))
+        });
+        let store = Rc::new(RefCell::new(ListStore { elements: Vec::new(), values: evolving.values }));
+        self.register(state, kind, columns, Rc::clone(&store) as _);
         OperatorListState(store)
     }
 
@@ -88,11 +103,11 @@ impl OperatorSetup {
         &mut self,
         state: StateDescriptor,
         kind: StateKind,
-        schemas: Result<(Option<SchemaFields>, Option<SchemaFields>), Error>,
+        columns: Result<(Option<SchemaFields>, Option<SchemaFields>, Sides), Error>,
         store: Rc<RefCell<dyn OperatorStore>>,
     ) {
-        let declared = schemas.and_then(|(key, value)| {
-            Ok(StateDeclaration { name: name(&state.name)?, kind, key, map_key: None, value, ttl: None })
+        let declared = columns.and_then(|(key, value, sides)| {
+            Ok(StateDeclaration { name: name(&state.name)?, kind, key, map_key: None, value, ttl: None, sides })
         });
         match declared {
             Ok(declaration) => self.states.push(RegisteredOperatorState { declaration, store }),
@@ -114,6 +129,9 @@ pub struct KeyedSetup {
     pub(crate) states: Vec<Registered>,
     pub(crate) operator: OperatorSetup,
     key: Option<SchemaFields>,
+    key_side: Side,
+    /// How keys are read: [`Values`] of the type of the key.
+    keys: Rc<dyn Any>,
 }
 
 impl std::ops::Deref for KeyedSetup {
@@ -124,10 +142,19 @@ impl std::ops::Deref for KeyedSetup {
 }
 
 impl KeyedSetup {
-    pub(crate) fn new<K: StateValue>(subtask: usize, parallelism: usize) -> Self {
+    pub(crate) fn new<K: StateValue>(subtask: usize, parallelism: usize, keys: Rc<Values<K>>) -> Self {
         let mut operator = OperatorSetup::new(subtask, parallelism);
-        let key = codec::schema::<K>("key").map_err(|error| operator.error = Some(error)).ok();
-        KeyedSetup { cursor: Rc::default(), states: Vec::new(), operator, key }
+        let columns = codec::schema::<K>("key").and_then(|key| Ok((Some(key), keys.side("key")?)));
+        let (key, key_side) = columns.unwrap_or_else(|error| {
+            operator.error = Some(error);
+            (None, Side::default())
+        });
+        KeyedSetup { cursor: Rc::default(), states: Vec::new(), operator, key, key_side, keys }
+    }
+
+    /// How keys are read.
+    pub(crate) fn keys<K: StateValue>(&self) -> Rc<Values<K>> {
+        Rc::clone(&self.keys).downcast().unwrap_or_default()
     }
 
     /// All that is declared, with what every keyed operator has besides.
@@ -147,64 +174,101 @@ impl KeyedSetup {
     }
 
     /// One value a key.
-    pub fn value<V: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> ValueState<V> {
-        ValueState(self.value_store(state.into(), StateKind::Value))
+    pub fn value<V: StateValue>(&mut self, state: impl Into<TypedDescriptor<V>>) -> ValueState<V> {
+        let TypedDescriptor { state, evolving, .. } = state.into();
+        ValueState(self.value_store(state, evolving, StateKind::Value))
     }
 
-    /// A list a key.
-    pub fn list<V: StateValue>(&mut self, state: impl Into<StateDescriptor>) -> ListState<V> {
-        ListState(self.value_store(state.into(), StateKind::List))
+    /// A list a key. Where two keys have become one, their lists are joined.
+    pub fn list<V: StateValue>(&mut self, state: impl Into<TypedDescriptor<V>>) -> ListState<V> {
+        let TypedDescriptor { state, lists: values, .. } = state.into();
+        let join = |mut one: Vec<V>, mut other: Vec<V>| {
+            one.append(&mut other);
+            one
+        };
+        let evolving = Evolving { values, merge: Some(Rc::new(join)) };
+        ListState(self.value_store(state, evolving, StateKind::List))
     }
 
-    /// A value a key that takes elements in with `reduce`.
+    /// A value a key that takes elements in with `reduce`, which also makes one of two whose keys have become one.
     pub fn reducing<V: StateValue>(
         &mut self,
-        state: impl Into<StateDescriptor>,
+        state: impl Into<TypedDescriptor<V>>,
         reduce: impl Fn(&V, &V) -> V + 'static,
     ) -> ReducingState<V> {
-        let value = ValueState(self.value_store(state.into(), StateKind::Reducing));
-        ReducingState { value, reduce: Rc::new(reduce) }
+        let TypedDescriptor { state, mut evolving, .. } = state.into();
+        let reduce: Reduce<V> = Rc::new(reduce);
+        let merge = Rc::clone(&reduce);
+        evolving.merge.get_or_insert_with(|| Rc::new(move |one, other| merge(&one, &other)));
+        ReducingState { value: ValueState(self.value_store(state, evolving, StateKind::Reducing)), reduce }
     }
 
-    /// An accumulator a key that takes elements in as `aggregate` says.
-    pub fn aggregating<In, A: Aggregate<In>>(
+    /// An accumulator a key that takes elements in as `aggregate` says, and that is merged as it says where two keys have
+    /// become one.
+    pub fn aggregating<In: 'static, A: Aggregate<In>>(
         &mut self,
-        state: impl Into<StateDescriptor>,
+        state: impl Into<TypedDescriptor<A::Accumulator>>,
         aggregate: A,
     ) -> AggregatingState<In, A> {
-        let value = ValueState(self.value_store(state.into(), StateKind::Aggregating));
-        AggregatingState { value, aggregate: Rc::new(aggregate) }
+        let TypedDescriptor { state, mut evolving, .. } = state.into();
+        let aggregate = Rc::new(aggregate);
+        let merge = Rc::clone(&aggregate);
+        evolving.merge.get_or_insert_with(|| {
+            Rc::new(move |mut one, other| {
+                merge.merge(&mut one, &other);
+                one
+            })
+        });
+        AggregatingState {
+            value: ValueState(self.value_store(state, evolving, StateKind::Aggregating)),
+            aggregate,
+        }
     }
 
     /// A map a key.
     pub fn map<M: StateValue + Ord, V: StateValue>(
         &mut self,
-        state: impl Into<StateDescriptor>,
+        state: impl Into<MapDescriptor<M, V>>,
     ) -> MapState<M, V> {
-        let state = state.into();
+        let MapDescriptor { state, keys, evolving } = state.into();
         let columns = codec::column::<M>("map_key").and_then(|m| Ok((m, codec::column::<V>("value")?)));
         let (map_key, value) = columns.unwrap_or_else(|error| {
             self.operator.error.get_or_insert(error);
             (unknown("map_key"), unknown("value"))
         });
-        let store = MapStore::new(Rc::clone(&self.cursor), state.ttl, &map_key, &value);
+        let sides = Sides {
+            map_key: self.side(&keys, "map_key"),
+            value: self.side(&evolving.values, "value"),
+            ..Sides::default()
+        };
+        let store = MapStore::new(Rc::clone(&self.cursor), state.ttl, &map_key, &value, keys, evolving);
         let store = Rc::new(RefCell::new(store));
-        self.register(state, StateKind::Map, Some(map_key), Some(value), Rc::clone(&store) as _);
+        self.register(state, StateKind::Map, Some(map_key), Some(value), sides, Rc::clone(&store) as _);
         MapState(store)
     }
 
     fn value_store<V: StateValue>(
         &mut self,
         state: StateDescriptor,
+        evolving: Evolving<V>,
         kind: StateKind,
     ) -> Rc<RefCell<ValueStore<V>>> {
         let value = codec::column::<V>("value").unwrap_or_else(|error| {
             self.operator.error.get_or_insert(error);
             unknown("value")
         });
-        let store = Rc::new(RefCell::new(ValueStore::new(Rc::clone(&self.cursor), state.ttl, &value)));
-        self.register(state, kind, None, Some(value), Rc::clone(&store) as _);
+        let sides = Sides { value: self.side(&evolving.values, "value"), ..Sides::default() };
+        let store = ValueStore::new(Rc::clone(&self.cursor), state.ttl, &value, evolving);
+        let store = Rc::new(RefCell::new(store));
+        self.register(state, kind, None, Some(value), sides, Rc::clone(&store) as _);
         store
+    }
+
+    fn side<V: StateValue>(&mut self, values: &Values<V>, name: &str) -> Side {
+        values.side(name).unwrap_or_else(|error| {
+            self.operator.error.get_or_insert(error);
+            Side::default()
+        })
     }
 
     pub(crate) fn register(
@@ -213,6 +277,7 @@ impl KeyedSetup {
         kind: StateKind,
         map_key: Option<arrow_schema::FieldRef>,
         value: Option<arrow_schema::FieldRef>,
+        sides: Sides,
         store: Rc<RefCell<dyn super::keyed::Store>>,
     ) {
         let declared = name(&state.name).and_then(|name| {
@@ -223,6 +288,7 @@ impl KeyedSetup {
                 map_key: map_key.map(codec::fields).transpose()?,
                 value: value.map(codec::fields).transpose()?,
                 ttl: state.ttl,
+                sides: Sides { key: self.key_side.clone(), ..sides },
             })
         });
         match declared {

@@ -26,7 +26,7 @@ pub struct BroadcastConnectedStreams<'s, K: Key, T: Data, B: Data> {
 }
 
 impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
-    /// Puts this stream and another with the same key before one operator.
+    /// Puts this stream and another with the same key before one operator. Migrations of the key are those of this one.
     pub fn connect<R: Data>(self, right: KeyedStream<'s, K, R>) -> ConnectedStreams<'s, K, T, R> {
         ConnectedStreams { left: self, right }
     }
@@ -59,7 +59,7 @@ impl<'s, K: Key, L: Data, R: Data> ConnectedStreams<'s, K, L, R> {
         let ConnectedStreams { left, right } = self;
         let env = left.env;
         let inputs = vec![left.operator, right.operator];
-        let (operator, setup, process) = declare::<K, P>(&env, kind, inputs, make);
+        let (operator, setup, process) = declare::<K, P>(&env, kind, inputs, left.keys, make);
         let streams = left.inner.zip(right.inner).zip(env.context()).map(|((left, right), context)| {
             let core = KeyedCore::<K>::new(context, operator, setup);
             let setting = context.setting(operator);
@@ -87,7 +87,7 @@ impl<'s, K: Key, T: Data, B: Data> BroadcastConnectedStreams<'s, K, T, B> {
         let BroadcastConnectedStreams { keyed, broadcast } = self;
         let env = keyed.env;
         let inputs = vec![keyed.operator, broadcast.operator];
-        let (operator, setup, process) = declare::<K, P>(&env, "broadcast_process", inputs, make);
+        let (operator, setup, process) = declare::<K, P>(&env, "broadcast_process", inputs, keyed.keys, make);
         let streams = keyed.inner.zip(broadcast.inner).zip(env.context()).map(|((keyed, broadcast), context)| {
             let writable = Rc::clone(&setup.operator.writable);
             let core = KeyedCore::<K>::new(context, operator, setup);

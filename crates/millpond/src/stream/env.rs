@@ -18,11 +18,12 @@ use crate::dataflow::time::Time;
 use crate::error::Error;
 use crate::job::plan::Draft;
 use crate::operators::part::PartSender;
-use crate::operators::source::{Dealt, Finder, Found, Reader};
+use crate::operators::source::{Dealt, FOUND, Finder, Found, Reader, SPLITS};
 use crate::runtime::context::WorkerContext;
-use crate::source::Source;
 use crate::source::watermark::WatermarkStrategy;
+use crate::source::{PositionForm, Source};
 use crate::state::descriptor::StateDeclaration;
+use crate::state::evolution::Values;
 use crate::state::setup::{KeyedSetup, OperatorSetup};
 
 /// A worker's half of an environment: the dataflow that is being built.
@@ -74,19 +75,20 @@ impl<'s> Env<'s> {
     /// A stream of what `source` yields, with event time as `strategy` says.
     pub fn source<S: Source>(&self, source: S, strategy: WatermarkStrategy<S::Item>) -> Stream<'s, S::Item> {
         let mut setup = self.0.operator_setup();
-        let found = setup.union::<String>("found");
-        let splits = setup.list("splits");
+        let found = setup.union::<String>(FOUND);
+        let splits = setup.list(SPLITS);
         let operator = {
             let kind = Kind { kind: "source", label: source.describe(), sink: false };
             self.0.add_aligned(kind, vec![], setup.declarations(), setup.error.take())
         };
+        self.0.set_positions(operator, source.positions());
         let inner = self.0.building.as_ref().map(|building| {
             let context = &building.context;
             let part = PartSender::new(context, operator, setup);
             let source = Rc::new(RefCell::new(source));
             let log = Found::default();
 
-            let finder = Finder::new(Rc::clone(&source), context, found.get(), Rc::clone(&log));
+            let finder = Finder::new(Rc::clone(&source), context, operator, found.get(), Rc::clone(&log));
             let input = Input { stream: building.root.clone(), pact: Pipeline, counted: false };
             let setting = Setting { on_drained: Box::new(|| ()), ..context.setting(operator) };
             let (dealt, _) = aligned(input, setting, |_| finder);
@@ -126,8 +128,8 @@ impl EnvInner<'_> {
     }
 
     /// A setup for an operator with keys of type `K`.
-    pub(crate) fn keyed_setup<K: Key>(&self) -> KeyedSetup {
-        KeyedSetup::new::<K>(self.worker(), self.parallelism)
+    pub(crate) fn keyed_setup<K: Key>(&self, keys: Rc<Values<K>>) -> KeyedSetup {
+        KeyedSetup::new::<K>(self.worker(), self.parallelism, keys)
     }
 
     /// Adds an operator without state, and gives its place.
@@ -153,7 +155,17 @@ impl EnvInner<'_> {
         let Kind { kind, label, sink } = kind;
         let mut drafts = self.drafts.borrow_mut();
         let place = drafts.len();
-        drafts.push(Draft { uid: None, name: None, kind, label, inputs, states, aligned, sink });
+        drafts.push(Draft {
+            uid: None,
+            name: None,
+            kind,
+            label,
+            inputs,
+            states,
+            aligned,
+            sink,
+            positions: vec![],
+        });
         if let Some(context) = self.context()
             && context.plan.operators.get(place).is_none_or(|operator| operator.kind != kind)
         {
@@ -168,6 +180,11 @@ impl EnvInner<'_> {
     /// Gives the operator at `place` a uid.
     pub(crate) fn set_uid(&self, place: usize, uid: &str) {
         self.drafts.borrow_mut()[place].uid = Some(uid.to_owned());
+    }
+
+    /// Says where the source at `place` can be told to begin.
+    fn set_positions(&self, place: usize, positions: Vec<PositionForm>) {
+        self.drafts.borrow_mut()[place].positions = positions;
     }
 
     /// Gives the operator at `place` a name.

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use serde::de::DeserializeOwned;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
 
@@ -16,6 +17,8 @@ use crate::operators::keyed::{FromFn, KeyedOperator, KeyedProcess};
 use crate::operators::keyed_core::{self, KeyedCore};
 use crate::runtime::failure::UserError;
 use crate::state::codec::StateValue;
+use crate::state::evolution::Values;
+use crate::state::evolution::descriptors::TypedDescriptor;
 use crate::state::handles::Aggregate;
 use crate::state::setup::KeyedSetup;
 
@@ -25,6 +28,8 @@ pub struct KeyedStream<'s, K: Key, T: Data> {
     pub(crate) env: Rc<EnvInner<'s>>,
     pub(crate) operator: usize,
     pub(crate) inner: Option<StreamVec<'s, Time, KeyedRecord<K, T>>>,
+    /// How keys of a snapshot are read.
+    pub(crate) keys: Values<K>,
 }
 
 /// Sends each record to the worker that owns its hash. The type of the address is left to the compiler: it is called
@@ -45,12 +50,14 @@ pub(crate) fn declare<K: Key, P>(
     env: &EnvInner<'_>,
     kind: &'static str,
     inputs: Vec<usize>,
+    keys: Values<K>,
     make: impl FnOnce(&mut KeyedSetup) -> P,
 ) -> (usize, KeyedSetup, P) {
-    let mut setup = env.keyed_setup::<K>();
+    let keys = Rc::new(keys);
+    let mut setup = env.keyed_setup::<K>(Rc::clone(&keys));
     let process = make(&mut setup);
     let mut declarations = setup.declarations();
-    declarations.extend(keyed_core::own_declarations::<K>());
+    declarations.extend(keyed_core::own_declarations::<K>(keys));
     let error = setup.operator.error.take();
     let operator =
         env.add_aligned(Kind { kind, label: kind.to_owned(), sink: false }, inputs, declarations, error);
@@ -58,6 +65,35 @@ pub(crate) fn declare<K: Key, P>(
 }
 
 impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
+    /// Turns keys of the type `Old`, where a snapshot of the operator that follows has such, into new ones. All its states
+    /// and timers go with them.
+    ///
+    /// Several old keys may become one. Then their values must become one too: a state says how with
+    /// [`StateDescriptor::merge`](crate::StateDescriptor::merge); lists are joined, reducing and aggregating states know it
+    /// already, a timer that both have is one. Where nobody says it, the run does not start, and both keys are named.
+    ///
+    /// ```
+    /// # use millpond::{KeyedStream, StateDescriptor, Stream};
+    /// # fn job(requests: Stream<'_, (String, String)>) -> Stream<'_, u64> {
+    /// requests
+    ///     .key_by(|(host, _path)| host.clone())
+    ///     .migrate_key(|(host, _path): (String, String)| host) // it was by host and path
+    ///     .process_fn(|setup| {
+    ///         let count = setup.value(StateDescriptor::new("count").merge(|a: u64, b: u64| a + b));
+    ///         move |_, context| {
+    ///             let n = count.update(|n| { *n += 1; *n });
+    ///             context.emit(n);
+    ///             Ok(())
+    ///         }
+    ///     })
+    ///     .uid("requests")
+    /// # }
+    /// ```
+    pub fn migrate_key<Old: DeserializeOwned + 'static>(mut self, migrate: impl Fn(Old) -> K + 'static) -> Self {
+        self.keys.add(move |old| Ok(migrate(old)));
+        self
+    }
+
     /// Runs a [`KeyedProcess`]. `make` declares its states; it runs once for the plan and once in each subtask.
     pub fn process<P: KeyedProcess<K, T>>(self, make: impl FnOnce(&mut KeyedSetup) -> P) -> Stream<'s, P::Out> {
         self.process_with_side(make).0
@@ -76,7 +112,7 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
         kind: &'static str,
         make: impl FnOnce(&mut KeyedSetup) -> P,
     ) -> (Stream<'s, P::Out>, Stream<'s, P::Side>) {
-        let (operator, setup, process) = declare::<K, P>(&self.env, kind, vec![self.operator], make);
+        let (operator, setup, process) = declare::<K, P>(&self.env, kind, vec![self.operator], self.keys, make);
         let streams = self.inner.zip(self.env.context()).map(|(stream, context)| {
             let core = KeyedCore::<K>::new(context, operator, setup);
             aligned(by_hash(stream), context.setting(operator), |_| KeyedOperator::new(core, process))
@@ -111,8 +147,17 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
 
     /// For each record, what `reduce` makes of all records of its key so far.
     pub fn reduce(self, reduce: impl Fn(&T, &T) -> T + 'static) -> Stream<'s, T> {
+        self.reduce_as("reduced", reduce)
+    }
+
+    /// As [`KeyedStream::reduce`], with a say in how its state is kept. Called "reduced", it is that of a `reduce`.
+    pub fn reduce_as(
+        self,
+        state: impl Into<TypedDescriptor<T>>,
+        reduce: impl Fn(&T, &T) -> T + 'static,
+    ) -> Stream<'s, T> {
         self.shorthand("reduce", |setup| {
-            let reduced = setup.reducing::<T>("reduced", reduce);
+            let reduced = setup.reducing::<T>(state, reduce);
             move |value: &T, context: &mut KeyedContext<'_, K, T, ()>| {
                 reduced.add(value.clone());
                 reduced.get().into_iter().for_each(|value| context.emit(value));
@@ -123,8 +168,27 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
 
     /// For each record, the key and what `fold` has made of `A::default()` and all records of its key so far.
     pub fn fold<A: Data + Default>(self, fold: impl Fn(&mut A, &T) + 'static) -> Stream<'s, (K, A)> {
+        self.fold_as("folded", fold)
+    }
+
+    /// As [`KeyedStream::fold`], with a say in how its state is kept. Called "folded", it is that of a `fold`:
+    ///
+    /// ```
+    /// # use millpond::{KeyedStream, StateDescriptor, Stream};
+    /// # #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Total { cents: i64 }
+    /// # fn job(amounts: KeyedStream<'_, u64, i64>) -> Stream<'_, (u64, Total)> {
+    /// let folded = StateDescriptor::new("folded").migrate(|francs: f64| Total { cents: (francs * 100.0) as i64 });
+    /// amounts.fold_as(folded, |total: &mut Total, cents| total.cents += cents).uid("totals")
+    /// # }
+    /// ```
+    pub fn fold_as<A: Data + Default>(
+        self,
+        state: impl Into<TypedDescriptor<A>>,
+        fold: impl Fn(&mut A, &T) + 'static,
+    ) -> Stream<'s, (K, A)> {
         self.shorthand("fold", |setup| {
-            let folded = setup.value::<A>("folded");
+            let folded = setup.value::<A>(state);
             move |value: &T, context: &mut KeyedContext<'_, K, (K, A), ()>| {
                 let so_far = folded.update(|so_far| {
                     fold(so_far, value);
@@ -142,8 +206,21 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
         A: Aggregate<T>,
         A::Output: Data,
     {
+        self.aggregate_as("aggregate", aggregate)
+    }
+
+    /// As [`KeyedStream::aggregate`], with a say in how its state is kept. Called "aggregate", it is that of an `aggregate`.
+    pub fn aggregate_as<A>(
+        self,
+        state: impl Into<TypedDescriptor<A::Accumulator>>,
+        aggregate: A,
+    ) -> Stream<'s, (K, A::Output)>
+    where
+        A: Aggregate<T>,
+        A::Output: Data,
+    {
         self.shorthand("aggregate", |setup| {
-            let state = setup.aggregating::<T, A>("aggregate", aggregate);
+            let state = setup.aggregating::<T, A>(state, aggregate);
             move |value: &T, context: &mut KeyedContext<'_, K, (K, A::Output), ()>| {
                 state.add(value);
                 if let Some(result) = state.get() {
@@ -157,7 +234,7 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
     /// For each record, the key and how many records of it there were so far.
     pub fn count(self) -> Stream<'s, (K, u64)> {
         self.shorthand("count", |setup| {
-            let count = setup.value::<u64>("count");
+            let count = setup.value(crate::StateDescriptor::new("count").merge(|a: u64, b: u64| a + b));
             move |_: &T, context: &mut KeyedContext<'_, K, (K, u64), ()>| {
                 let n = count.update(|n| {
                     *n += 1;
@@ -175,7 +252,10 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
         N: Data + StateValue + Copy + Default + std::ops::AddAssign,
     {
         self.shorthand("sum", |setup| {
-            let sum = setup.value::<N>("sum");
+            let sum = setup.value(crate::StateDescriptor::new("sum").merge(|mut a: N, b: N| {
+                a += b;
+                a
+            }));
             move |value: &T, context: &mut KeyedContext<'_, K, (K, N), ()>| {
                 let total = sum.update(|sum| {
                     *sum += field(value);
@@ -193,7 +273,7 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
         self.shorthand("dedup", |setup| {
             let mut descriptor = crate::StateDescriptor::new("seen");
             descriptor.ttl = remember;
-            let seen = setup.value::<bool>(descriptor);
+            let seen = setup.value(descriptor.merge(|a: bool, _| a));
             move |value: &T, context: &mut KeyedContext<'_, K, T, ()>| {
                 if seen.get().is_none() {
                     seen.set(true);

@@ -16,7 +16,7 @@ use crate::dataflow::stateless::stateless;
 use crate::dataflow::time::Time;
 use crate::operators::part::PartSender;
 use crate::operators::process::{Process, ProcessOperator};
-use crate::operators::sink::SinkOperator;
+use crate::operators::sink::{PREPARED, SinkOperator};
 use crate::runtime::failure::{Failure, UserError, for_each_record};
 use crate::sink::Sink;
 use crate::state::setup::OperatorSetup;
@@ -174,20 +174,21 @@ impl<'s, T: Data> Stream<'s, T> {
     pub fn key_by<K: Key>(self, key: impl Fn(&T) -> K + 'static) -> KeyedStream<'s, K, T> {
         let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
             let flow = Arc::clone(&context.flow);
+            // For its room.
+            let mut keys = Vec::new();
             stateless(stream, "key_by", context.reporter(self.operator), move |batch, out| {
                 flow.enter(batch.len());
-                let mut keys = Vec::with_capacity(batch.len());
                 for_each_record(batch, |record| {
                     let key = key(&record.value);
                     keys.push((key_hash(&key)?, key));
                     Ok(())
                 })?;
-                let records = batch.drain(..).zip(keys);
+                let records = batch.drain(..).zip(keys.drain(..));
                 out.extend(records.map(|(record, (hash, key))| KeyedRecord { hash, key, record }));
                 Ok(())
             })
         });
-        KeyedStream { env: self.env, operator: self.operator, inner }
+        KeyedStream { env: self.env, operator: self.operator, inner, keys: Default::default() }
     }
 
     /// Runs `process` on the stream as it is distributed. `make` declares operator states.
@@ -217,7 +218,7 @@ impl<'s, T: Data> Stream<'s, T> {
     /// Sends the stream to `sink`. The result is a handle by which the sink can be given a uid.
     pub fn sink<S: Sink<T>>(self, sink: S) -> Sunk<'s> {
         let mut setup = self.env.operator_setup();
-        let prepared = setup.list("prepared");
+        let prepared = setup.list(PREPARED);
         let kind = Kind { kind: "sink", label: sink.describe(), sink: true };
         let operator = self.env.add_aligned(kind, vec![self.operator], setup.declarations(), setup.error.take());
         if let Some((stream, context)) = self.inner.zip(self.env.context()) {

@@ -30,10 +30,12 @@ struct Trial<T> {
     store: String,
     /// How many sources read the numbers.
     sources: u64,
+    /// Into how many runs it is cut.
+    cuts: u64,
 }
 
 impl<T: Data + Ord + Sync> Trial<T> {
-    fn new(sources: u64, define: &impl Definition<T>) -> Self {
+    fn new(sources: u64, cuts: u64, define: &impl Definition<T>) -> Self {
         static STORES: AtomicU64 = AtomicU64::new(0);
         let store = format!("memory://recovery-{}", STORES.fetch_add(1, Ordering::Relaxed));
         let (gate, ledger) = (Gate::default(), Ledger::new());
@@ -43,7 +45,7 @@ impl<T: Data + Ord + Sync> Trial<T> {
             define(env, numbers.clone(), out.clone());
             Ok(())
         });
-        Trial { job, gate, ledger, store, sources }
+        Trial { job, gate, ledger, store, sources, cuts }
     }
 
     fn start(&self, parallelism: usize, from: Option<String>) -> RunningJob {
@@ -60,7 +62,7 @@ impl<T: Data + Ord + Sync> Trial<T> {
 
     /// Lets the source come to the end of part `cut`, and waits until all of that is in a snapshot.
     fn pass(&self, running: &RunningJob, cut: u64, read_before: u64) -> u64 {
-        let limit = COUNT * (cut + 1) / (CUTS + 1);
+        let limit = COUNT * (cut + 1) / (self.cuts + 1);
         self.gate.open(limit);
         let due = (limit - read_before) * self.sources;
         wait("the sources to come to the gate", || running.records_read() >= due);
@@ -103,12 +105,12 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
     expected.sort();
 
     for parallelism in 1..=4 {
-        let trial = Trial::new(sources, &define);
+        let trial = Trial::new(sources, CUTS, &define);
         trial.finish(parallelism, None);
         assert_eq!(trial.sorted(), expected, "run whole, parallelism {parallelism}");
     }
 
-    let trial = Trial::new(sources, &define);
+    let trial = Trial::new(sources, CUTS, &define);
     let mut read = 0;
     for cut in 0..CUTS {
         let running = trial.start(PARALLELISM[cut as usize], None);
@@ -121,7 +123,7 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
     trial.finish(PARALLELISM[CUTS as usize], None);
     assert_eq!(trial.sorted(), expected, "crashed {CUTS} times");
 
-    let trial = Trial::new(sources, &define);
+    let trial = Trial::new(sources, CUTS, &define);
     let (mut read, mut from) = (0, None);
     for cut in 0..CUTS {
         let running = trial.start(PARALLELISM[cut as usize], from);
@@ -131,4 +133,31 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
     }
     trial.finish(PARALLELISM[CUTS as usize], from);
     assert_eq!(trial.sorted(), expected, "stopped {CUTS} times");
+}
+
+/// Runs the job that `define` makes at one parallelism after the other: stopped with a savepoint before each change, or
+/// `crashed`. It must have committed `expected`, in any order.
+pub(crate) fn recovers_through<T: Data + Ord + Sync + Debug>(
+    parallelisms: &[usize],
+    crashed: bool,
+    define: impl Definition<T>,
+    mut expected: Vec<T>,
+) {
+    assert!(!expected.is_empty(), "nothing is expected");
+    expected.sort();
+    let (last, before) = parallelisms.split_last().expect("one run at least");
+    let trial = Trial::new(1, before.len() as u64, &define);
+    let (mut read, mut from) = (0, None);
+    for (cut, parallelism) in before.iter().enumerate() {
+        let running = trial.start(*parallelism, from.take());
+        read = trial.pass(&running, cut as u64, read);
+        if crashed {
+            assert_eq!(running.interrupt().unwrap().end, RunEnd::Interrupted);
+        } else {
+            let RunEnd::Stopped(savepoint) = running.stop(false).unwrap().end else { panic!("it did not stop") };
+            from = Some(savepoint);
+        }
+    }
+    trial.finish(*last, from);
+    assert_eq!(trial.sorted(), expected, "parallelism {parallelisms:?}, crashed: {crashed}");
 }

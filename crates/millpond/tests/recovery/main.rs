@@ -13,5 +13,6 @@ mod connected;
 mod failing;
 mod keyed;
 mod operator_state;
+mod redistribution;
 mod timers;
 mod ttl;

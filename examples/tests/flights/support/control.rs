@@ -28,6 +28,11 @@ impl Control {
         self.get("/jobs/flights").is_some_and(|job| job["state"] == "RUNNING")
     }
 
+    /// How many records the sources have read in this run.
+    pub(crate) fn records_read(&self) -> u64 {
+        self.get("/jobs/flights").and_then(|job| job["records-read"].as_u64()).unwrap_or(0)
+    }
+
     fn post(&self, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.address);
         let mut answer = ureq::post(&url).send_json(body).unwrap_or_else(|error| panic!("POST {url}: {error}"));

@@ -122,6 +122,9 @@ fn run_examples(name: &str) -> String {
   {name} run -s {name}@42                         from snapshot 42 of this job in the store
   {name} run -s '{name}#before-upgrade' --drop old-operator
                                                   from a tagged savepoint, leaving an operator's state behind
+  {name} run -s {name}@42 --name {name}-b         a second job from the same snapshot, beside the first
+  {name} run -s {name}@42 --source-position UID=beginning
+                                                  with the state of then, and the input from its beginning
   {name} run --store s3://bucket/millpond --restart fixed:3,10s
   {name} run --hosts a:7000,b:7000 --process 0    the first of two processes of one job"
     )

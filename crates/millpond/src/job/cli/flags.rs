@@ -7,10 +7,11 @@ use millpond_snapshot::JobName;
 use millpond_snapshot::repository::SnapshotAddress;
 
 use super::restart;
-use super::values::{self, host, uid_and_state, uid_pair};
+use super::values::{self, host, source_position, uid_and_state, uid_pair};
 use crate::clock::Clock;
-use crate::job::options::{Cluster, Listen, RunOptions};
+use crate::job::options::{Cluster, Listen, PendingOutput, RunOptions};
 use crate::runtime::restart::RestartStrategy;
+use crate::source::SourcePosition;
 
 /// The flags of `JOB run`, by subject.
 #[derive(Args)]
@@ -22,6 +23,10 @@ pub(super) struct RunFlags {
     #[arg(short = 's', long = "from-savepoint", value_name = "SNAPSHOT", alias = "fromSavepoint")]
     #[arg(help_heading = "Start from a snapshot")]
     from: Option<SnapshotAddress>,
+    /// Begin anew, without a snapshot, although this name has run before; its savepoints stay, its checkpoints go when
+    /// newer ones come
+    #[arg(long, conflicts_with = "from", help_heading = "Start from a snapshot")]
+    fresh: bool,
     #[command(flatten)]
     restore: RestoreFlags,
     #[command(flatten)]
@@ -58,6 +63,14 @@ struct RestoreFlags {
     /// write one more)
     #[arg(long, value_name = "UID[/STATE]", value_parser = uid_and_state)]
     drop: Vec<(String, Option<String>)>,
+    /// Where a source begins, whatever the snapshot says: earliest (or beginning), latest (or end), a time such as
+    /// 2026-11-24T10:00:00Z, or a position that the source understands (may be repeated)
+    #[arg(long = "source-position", value_name = "UID=POSITION", value_parser = source_position)]
+    source_position: Vec<(String, SourcePosition)>,
+    /// What becomes of output that was prepared when the snapshot was taken, and not yet committed [default: commit, or
+    /// drop if the snapshot is of a job with another name, which commits it itself]
+    #[arg(long, value_name = "commit|drop", value_enum, hide_possible_values = true)]
+    pending_output: Option<PendingOutput>,
     /// Refuse operators that have state and a derived uid, rather than warn
     #[arg(long)]
     strict_uids: bool,
@@ -105,6 +118,9 @@ struct OperationFlags {
     /// Which of --hosts this process is, from 0
     #[arg(long, value_name = "I", requires = "hosts")]
     process: Option<usize>,
+    /// Start although another run of this name is live, and end that one: it commits nothing more and ends with an error
+    #[arg(long)]
+    take_over: bool,
     /// Print nothing but warnings and errors
     #[arg(short, long)]
     quiet: bool,
@@ -113,7 +129,7 @@ struct OperationFlags {
 impl RunFlags {
     /// The options that they amount to, or why they do not go together.
     pub(super) fn into_options(self) -> Result<RunOptions, String> {
-        let RunFlags { job, restore, from, snapshots, operation } = self;
+        let RunFlags { job, restore, from, fresh, snapshots, operation } = self;
         let parallelism = job.parallelism.map(usize::from);
         Ok(RunOptions {
             cluster: cluster(operation.hosts, operation.process, parallelism)?,
@@ -130,6 +146,10 @@ impl RunFlags {
             allow_non_restored: restore.allow_non_restored_state,
             map: restore.map,
             drop: restore.drop,
+            fresh,
+            source_positions: restore.source_position,
+            pending_output: restore.pending_output,
+            take_over: operation.take_over,
             strict_uids: restore.strict_uids,
             restart: operation.restart,
             listen: operation.listen.unwrap_or_else(|| Listen::Prefer(values::LISTEN.to_owned())),
@@ -173,6 +193,9 @@ pub(super) struct CheckFlags {
     from: SnapshotAddress,
     #[command(flatten)]
     restore: RestoreFlags,
+    /// The job's name in the store: one that the snapshot is not of makes a fork [default: the program's own]
+    #[arg(long, help_heading = "Start from a snapshot")]
+    name: Option<JobName>,
     /// The store that the snapshot is in: a path or a URL [default: ./millpond-store]
     #[arg(long, value_name = "PATH|URL", help_heading = "Start from a snapshot")]
     store: Option<String>,
@@ -188,9 +211,9 @@ pub(crate) struct CheckOptions {
     pub(crate) from: String,
     /// The store that it is in; `None`: the default.
     pub(crate) store: Option<String>,
-    pub(crate) allow_non_restored: bool,
-    pub(crate) map: Vec<(String, String)>,
-    pub(crate) drop: Vec<(String, Option<String>)>,
+    /// The job's name; `None`: the program's own.
+    pub(crate) name: Option<JobName>,
+    pub(crate) flags: crate::job::restore_plan::RestoreFlags,
     pub(crate) strict_uids: bool,
     pub(crate) json: bool,
 }
@@ -200,10 +223,15 @@ impl CheckFlags {
         CheckOptions {
             from: self.from.into(),
             store: self.store,
-            allow_non_restored: self.restore.allow_non_restored_state,
-            map: self.restore.map,
-            drop: self.restore.drop,
+            name: self.name,
             strict_uids: self.restore.strict_uids,
+            flags: crate::job::restore_plan::RestoreFlags {
+                allow_non_restored: self.restore.allow_non_restored_state,
+                map: self.restore.map,
+                drop: self.restore.drop,
+                positions: self.restore.source_position,
+                pending_output: self.restore.pending_output,
+            },
             json: self.json,
         }
     }

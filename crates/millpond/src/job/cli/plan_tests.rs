@@ -17,6 +17,7 @@ fn two_operators() -> Plan {
         map_key: None,
         value: None,
         ttl,
+        sides: Default::default(),
     };
     let draft = Draft {
         uid: None,
@@ -27,6 +28,7 @@ fn two_operators() -> Plan {
         states: vec![state("splits", StateKind::OperatorList, None)],
         aligned: true,
         sink: false,
+        positions: vec![],
     };
     let hour = Ttl::new(Duration::from_secs(3600));
     let totals = Draft {

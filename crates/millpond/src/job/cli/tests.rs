@@ -6,8 +6,9 @@ use clap::error::ErrorKind;
 
 use super::plan::PlanFormat;
 use super::{Command, Program, parse};
-use crate::job::options::{Cluster, Listen, RunOptions};
+use crate::job::options::{Cluster, Listen, PendingOutput, RunOptions};
 use crate::runtime::restart::RestartStrategy;
+use crate::source::SourcePosition;
 
 #[derive(clap::Args, Debug)]
 struct Own {
@@ -57,7 +58,8 @@ fn every_flag_arrives_where_it_belongs() {
         run("-p 4 --store s3://b/x --name f2 --checkpoint-interval 500ms --min-pause 1s --checkpoint-timeout 2m \
          --tolerable-failed-checkpoints 3 --retain 5 --retain-on-cancel -s flights#v1 -n --map a=b --map c=d \
          --drop old --drop op/state --strict-uids --restart none --listen 0.0.0.0:9000 --hosts h:1,[::1]:2 \
-         --process 1 --savepoint-every 48h -q");
+         --process 1 --savepoint-every 48h -q --source-position in=end --source-position a=b=7 \
+         --pending-output drop --take-over");
     assert_eq!(options.parallelism, Some(4));
     assert_eq!(options.store.as_deref(), Some("s3://b/x"));
     assert_eq!(options.name.as_deref(), Some("f2"));
@@ -70,6 +72,10 @@ fn every_flag_arrives_where_it_belongs() {
     assert_eq!(options.from.as_deref(), Some("flights#v1"));
     assert_eq!(options.map, [("a".into(), "b".into()), ("c".into(), "d".into())]);
     assert_eq!(options.drop, [("old".into(), None), ("op".into(), Some("state".into()))]);
+    assert_eq!(options.source_positions[0], ("in".into(), SourcePosition::Latest));
+    assert_eq!(options.source_positions[1], ("a=b".into(), SourcePosition::At("7".into())));
+    assert_eq!(options.pending_output, Some(PendingOutput::Drop));
+    assert!(options.take_over && !options.fresh && run("--fresh").fresh);
     assert_eq!(options.restart, RestartStrategy::None);
     assert_eq!(options.listen, Listen::At("0.0.0.0:9000".into()));
     assert_eq!(options.cluster, Some(Cluster { hosts: vec!["h:1".into(), "[::1]:2".into()], process: 1 }));
@@ -145,6 +151,10 @@ fn a_mistake_gets_one_message_that_says_what_to_write() {
         ("run --hosts a:1,b:1 --process 2", "0 to 1"),
         ("run --hosts a:1,a:1 --process 0", "twice"),
         ("run --hosts a:1,b:1 --process 0 -p 3", "multiple of 2"),
+        ("run --source-position end", "UID=POSITION"),
+        ("run --source-position in=", "a position is empty"),
+        ("run --pending-output keep", "commit"),
+        ("run --fresh -s flights@1", "cannot be used with"),
         ("check", "--from-savepoint"),
         ("plan --format svg", "mermaid"),
         ("fly", "Usage: flights"),
@@ -190,9 +200,9 @@ fn check_takes_what_run_takes_to_restore() {
     let Command::Check(options, _) = command else { panic!("{command:?}") };
     assert_eq!(options.from, "flights@7");
     assert_eq!(options.store.as_deref(), Some("./s"));
-    assert_eq!(options.map, [("a".into(), "b".into())]);
-    assert_eq!(options.drop, [("c".into(), None)]);
-    assert!(options.allow_non_restored && options.strict_uids && options.json);
+    assert_eq!(options.flags.map, [("a".into(), "b".into())]);
+    assert_eq!(options.flags.drop, [("c".into(), None)]);
+    assert!(options.flags.allow_non_restored && options.strict_uids && options.json);
 }
 
 #[test]

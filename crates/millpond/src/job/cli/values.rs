@@ -6,6 +6,7 @@ use std::time::Duration;
 use millpond_snapshot::{OperatorUid, StateName};
 
 use crate::job::options::Listen;
+use crate::source::{PositionError, SourcePosition};
 
 /// Where the control server listens if nothing is said: Flink's port.
 pub(super) const LISTEN: &str = "127.0.0.1:8081";
@@ -69,6 +70,13 @@ pub(super) fn uid_pair(text: &str) -> Result<(String, String), String> {
     let (old, new) =
         text.split_once('=').ok_or("expected OLD=NEW: the uid in the snapshot, and the one in the job")?;
     Ok((uid(old)?, uid(new)?))
+}
+
+/// `UID=POSITION`. A uid may have a `=` in it: the last one counts.
+pub(super) fn source_position(text: &str) -> Result<(String, SourcePosition), String> {
+    let (source, position) =
+        text.rsplit_once('=').ok_or("expected UID=POSITION: a source's uid, and where it begins")?;
+    Ok((uid(source)?, position.parse().map_err(|error: PositionError| error.to_string())?))
 }
 
 /// `UID` or `UID/STATE`. The last `/` counts, so a uid that has one is followed by another.

@@ -14,6 +14,7 @@ use crate::job::plan::{OperatorPlan, Plan};
 use crate::runtime::message::Acknowledgement;
 use crate::runtime::restore::Restored;
 use crate::state::descriptor::StateDeclaration;
+use crate::state::evolution::decide;
 use crate::time::millis;
 
 /// A state that grows from snapshot to snapshot.
@@ -31,11 +32,14 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    /// An assembly that goes on from what was restored.
+    /// An assembly that goes on from what was restored. A state whose columns have changed begins anew: each subtask writes
+    /// its part of it whole, and chunks of a state must have the same columns.
     pub(crate) fn new(plan: &Plan, restored: &Restored) -> Self {
         let chunks_of = |operator: usize, state: &StateDeclaration| {
             let snapshot = restored.operator_snapshot(operator)?;
-            Some(snapshot.states.iter().find(|s| s.name == state.name)?.chunks.clone())
+            let old = snapshot.states.iter().find(|s| s.name == state.name)?;
+            let rewrites = decide(state, old).is_ok_and(|outcome| outcome.rewrites);
+            (!rewrites).then(|| old.chunks.clone())
         };
         let states = plan.operators.iter().enumerate().map(|(index, operator)| {
             let state = |state| StateAssembly {

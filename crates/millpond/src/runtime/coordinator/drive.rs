@@ -232,7 +232,9 @@ impl<'a> Driver<'a> {
         }
         self.session.publisher.status(JobStatus::Running);
         let interval = self.session.options.checkpoint_interval;
-        self.next_checkpoint = (!interval.is_zero()).then(|| Instant::now() + interval);
+        // Where a source was told to begin is lost with the run until a snapshot holds it.
+        let first = if self.session.flags.positions.is_empty() { interval } else { Duration::ZERO };
+        self.next_checkpoint = (!interval.is_zero()).then(|| Instant::now() + first);
         self.next_savepoint = self.session.options.savepoint_every.map(|every| Instant::now() + every);
         if let Some(asked) = self.session.stopping.take() {
             // The stop was promised, and the attempt failed before it was carried out.
@@ -346,6 +348,7 @@ impl<'a> Driver<'a> {
             duration_ms: u64::try_from(pending.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             parent: parent.map(Entry::id),
             copied_from: None,
+            edited: None,
             bytes_new: bytes.0,
             bytes_total: bytes.1,
             manifest,
@@ -559,6 +562,7 @@ impl<'a> Driver<'a> {
             duration_ms: 0,
             parent: Some(id),
             copied_from: None,
+            edited: None,
             bytes_new: 0,
             ..record.clone()
         };

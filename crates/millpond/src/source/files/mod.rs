@@ -14,6 +14,7 @@
 //! * [`framing`]: where records end.
 //! * [`decode`], [`csv`]: from bytes to values.
 //! * [`reader`]: all of it put together for one file.
+//! * [`seek`]: where a file ends.
 //! * [`malformed`]: records that cannot be decoded, as data.
 
 mod csv;
@@ -24,6 +25,7 @@ mod input;
 mod listing;
 mod malformed;
 mod reader;
+mod seek;
 mod source;
 #[cfg(test)]
 mod tests;

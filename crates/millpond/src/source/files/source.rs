@@ -9,9 +9,10 @@ use super::decode::Format;
 use super::error::FileError;
 use super::listing::list;
 use super::reader::{FileSplit, ReadOptions, StrictReader, TolerantReader};
+use super::seek::end_of;
 use crate::runtime::failure::UserError;
-use crate::source::Source;
 use crate::source::rate_limit::RateLimit;
+use crate::source::{PositionForm, Source, SourcePosition};
 use crate::stream::record::Data;
 
 const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
@@ -23,6 +24,12 @@ const LISTING_SHARE: u32 = 20;
 /// Directories are walked, in them hidden files and those that end in `.pending` or `.tmp` are left out. Each file is a
 /// split, known by its absolute path and read once, from its beginning to its end. Records have no timestamps of their
 /// own. A byte order mark at the start, `\r\n` and blank lines are accepted.
+///
+/// A run can be told where to begin (`--source-position`): at the beginning of all files; at the end, so that of the
+/// files that are there only what is appended later is read, and new files whole; or with the files that were last
+/// written to at or after a time. The time of a file is the one at which it was modified, because event time is in the
+/// records and could only be found by reading them all. To find the last whole record of a file that grows it is read
+/// through once.
 ///
 /// A malformed record fails the run with file, line and reason, unless the source is made [tolerant](Files::tolerant).
 ///
@@ -153,6 +160,26 @@ impl<T: Data> Files<T> {
     }
 }
 
+impl<T: Data> Files<T> {
+    /// Where a file is read from: see the documentation of [`Files`].
+    fn go_to(&self, split: FileSplit, position: &SourcePosition) -> Result<Option<FileSplit>, FileError> {
+        // What does not grow has nothing behind its end.
+        let skip =
+            |split: FileSplit| if self.options.follow { end_of(split, self.options).map(Some) } else { Ok(None) };
+        match position {
+            SourcePosition::Latest => skip(split),
+            SourcePosition::Timestamp(time) => {
+                let modified = std::fs::metadata(&split.path).and_then(|file| file.modified());
+                let modified = modified.map_err(|source| FileError::Open { path: split.path.clone(), source })?;
+                if modified < *time { skip(split) } else { Ok(Some(split)) }
+            }
+            SourcePosition::Earliest | SourcePosition::At(_) => Ok(Some(split)),
+        }
+    }
+}
+
+const POSITIONS: [PositionForm; 3] = [PositionForm::Earliest, PositionForm::Latest, PositionForm::Timestamp];
+
 impl<T> fmt::Display for Files<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("files")?;
@@ -190,6 +217,12 @@ impl<T: Data> Source for Files<T> {
     fn open(&self, split: FileSplit) -> Result<StrictReader<T>, UserError> {
         StrictReader::open(split, self.options).map_err(FileError::judged)
     }
+    fn positions(&self) -> Vec<PositionForm> {
+        POSITIONS.to_vec()
+    }
+    fn seek(&self, split: FileSplit, position: &SourcePosition) -> Result<Option<FileSplit>, UserError> {
+        self.go_to(split, position).map_err(FileError::judged)
+    }
     fn rate(&self) -> Option<f64> {
         self.rate.per_second()
     }
@@ -217,6 +250,12 @@ impl<T: Data> Source for TolerantFiles<T> {
     }
     fn open(&self, split: FileSplit) -> Result<TolerantReader<T>, UserError> {
         TolerantReader::open(split, self.0.options).map_err(FileError::judged)
+    }
+    fn positions(&self) -> Vec<PositionForm> {
+        POSITIONS.to_vec()
+    }
+    fn seek(&self, split: FileSplit, position: &SourcePosition) -> Result<Option<FileSplit>, UserError> {
+        self.0.go_to(split, position).map_err(FileError::judged)
     }
     fn rate(&self) -> Option<f64> {
         Source::rate(&self.0)

@@ -101,7 +101,7 @@ fn a_window_of_no_length_is_refused() {
         (Session::gap(none).into(), "gap"),
     ];
     for (assigner, what) in assigners {
-        let mut setup = KeyedSetup::new::<u64>(0, 1);
+        let mut setup = KeyedSetup::new::<u64>(0, 1, Default::default());
         assigner.check(&mut setup);
         let error = setup.operator.error.expect("it must be refused").to_string();
         assert!(error.contains(what), "{error}");

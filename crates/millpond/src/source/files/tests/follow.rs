@@ -91,3 +91,35 @@ fn a_compressed_file_ends() {
     let mut reader = follow(&path).open(start(&path)).unwrap();
     assert_eq!(drain(&mut reader).unwrap(), (vec![row("a", 1), row("b", 2)], ReadStatus::Finished));
 }
+
+#[test]
+fn at_the_end_only_what_is_appended_is_read_and_new_files_whole() {
+    let (dir, path) = file("a.csv", "name,count\na,1\nb,2\nc,");
+    let mut source = Files::csv::<Row>([path.parent().unwrap()]).follow(true);
+    let position: crate::source::SourcePosition = "end".parse().unwrap();
+    let mut splits = source.discover().unwrap();
+    assert_eq!(splits.len(), 1);
+    let split = source.seek(splits.remove(0), &position).unwrap().unwrap();
+    let mut reader = source.open(split).unwrap();
+    assert_eq!(drain(&mut reader).unwrap().0, []);
+    append(&path, "3\nd,4\n");
+    assert_eq!(drain(&mut reader).unwrap().0, [row("c", 3), row("d", 4)]);
+
+    // Files that do not grow have nothing behind their end.
+    let mut whole = Files::csv::<Row>([path.parent().unwrap()]);
+    let split = whole.discover().unwrap().remove(0);
+    assert_eq!(whole.seek(split, &position).unwrap(), None);
+    drop(dir);
+}
+
+#[test]
+fn from_a_time_on_files_count_that_were_written_to_since() {
+    let (_dir, path) = file("a.csv", "name,count\na,1\n");
+    let mut source = Files::csv::<Row>([&path]);
+    let split = source.discover().unwrap().remove(0);
+    let at = |time: &str| time.parse::<crate::source::SourcePosition>().unwrap();
+    let modified = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    assert_eq!(source.seek(split.clone(), &at("2001-09-09T01:46:40Z")).unwrap(), Some(split.clone()));
+    assert_eq!(source.seek(split, &at("2001-09-09T01:46:41Z")).unwrap(), None);
+}

@@ -13,6 +13,10 @@
 //! # }
 //! ```
 
+mod probe;
+mod shape;
+mod tree;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -25,9 +29,15 @@ use serde_arrow::utils::{Item, Items};
 
 use crate::{Error, Result};
 
+pub use probe::shape_of;
+pub use shape::{FieldShape, Shape, StructShape, VariantShape};
+pub use tree::Tree;
+
 /// Says in a field's metadata how its values are written, if not as a column of their own type.
 const ENCODING: &str = "millpond:encoding";
 const JSON: &str = "json";
+/// Says in a field's metadata what its values look like, where the columns do not.
+const SHAPE: &str = "millpond:shape";
 
 /// The column called `name` for values of `T`.
 ///
@@ -38,13 +48,28 @@ const JSON: &str = "json";
 /// None today; the signature leaves room for types that can be neither.
 pub fn column<T: DeserializeOwned>(name: &str) -> Result<FieldRef> {
     let traced = Vec::<FieldRef>::from_type::<Item<T>>(tracing().map_as_struct(false));
-    Ok(traced.ok().and_then(|fields| typed(name, fields)).unwrap_or_else(|| json_column(name)))
+    let shape = shape_of::<T>();
+    // `serde_arrow` takes a field with another name for two, and gives up.
+    let field = match traced {
+        Ok(fields) => typed(name, fields),
+        Err(_) => shape.column(name).filter(|field| has_column(field.data_type())).map(Arc::new),
+    };
+    let mut field = Field::clone(&field.unwrap_or_else(|| json_column(name)));
+    let shape = shape.stored();
+    if shape != Shape::Unknown && shape != Shape::of_column(&field) {
+        let text = serde_json::to_string(&shape)
+            .map_err(|error| Error::InvalidInput(format!("the shape of column '{name}': {error}")))?;
+        let mut metadata = field.metadata().clone();
+        metadata.insert(SHAPE.to_owned(), text);
+        field.set_metadata(metadata);
+    }
+    Ok(Arc::new(field))
 }
 
 /// The column called `name` for JSON values of which nobody has said the type: the one that they have in common, or else
 /// JSON text.
 pub fn column_of(name: &str, values: &[serde_json::Value]) -> FieldRef {
-    let traced = Vec::<FieldRef>::from_samples(&Items(values), tracing().coerce_numbers(true));
+    let traced = Vec::<FieldRef>::from_samples(Items(values), tracing().coerce_numbers(true));
     traced.ok().and_then(|fields| typed(name, fields)).unwrap_or_else(|| json_column(name))
 }
 

@@ -94,7 +94,7 @@ fn a_renamed_operator_takes_its_state_up_if_it_is_told_to() {
     let out = Collect::new();
     let renamed = job("odd-or-even", Some("thirds"), &out);
     let start = RunOptions { from, ..options("renamed") };
-    refused(&renamed, start.clone(), ErrorKind::Snapshot, &["parity/count", "--map"]);
+    refused(&renamed, start.clone(), ErrorKind::Snapshot, &["parity/count", "add: --map 'parity=odd-or-even'"]);
     assert!(out.items().is_empty(), "nothing has run");
     renamed.run(RunOptions { map: vec![("parity".to_owned(), "odd-or-even".to_owned())], ..start }).unwrap();
 }

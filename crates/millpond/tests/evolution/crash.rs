@@ -1,0 +1,1 @@
+//! A crash before, and after, the first snapshot of the new program.

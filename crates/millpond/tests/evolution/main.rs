@@ -1,0 +1,8 @@
+//! State that a program wrote is taken up by one whose types are others.
+
+mod crash;
+mod keys;
+mod operator;
+mod refused;
+mod support;
+mod values;

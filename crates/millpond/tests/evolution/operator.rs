@@ -1,0 +1,1 @@
+//! Lists and maps of a key, state that belongs to no key, and timers.
