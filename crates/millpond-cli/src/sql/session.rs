@@ -162,9 +162,10 @@ impl Rows {
     pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
         let failed = |error: &DataFusionError| failure(error, self.memory_mib);
         let mut batch = self.stream.next().await.transpose();
-        if let (Err(error), Some((state, plan))) = (&batch, self.frugal.take())
-            && matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
-        {
+        let exhausted =
+            |error: &DataFusionError| matches!(error.find_root(), DataFusionError::ResourcesExhausted(_));
+        let exhausted = batch.as_ref().is_err_and(exhausted);
+        if let (true, Some((state, plan))) = (exhausted, self.frugal.take()) {
             self.stream = execute(&state, &plan).await.map_err(|error| failed(&error))?;
             batch = self.stream.next().await.transpose();
         }
