@@ -279,9 +279,7 @@ fn a_chunk_that_is_not_as_it_was_written_is_named() {
     bytes[100] ^= 1;
     std::fs::write(&chunk, bytes).unwrap();
     let name = chunk.file_name().unwrap().to_str().unwrap();
-    let snapshot =
-        if place.query("flights@2", "select sum(value) from \"sum\".total", "").code == 1 { 2 } else { 4 };
-    let outcome = place.query(&format!("flights@{snapshot}"), "select sum(value) from \"sum\".total", "");
+    let outcome = place.query("flights@4", "select sum(value) from \"sum\".total", "");
     outcome.fails(&[name, "BLAKE3 hash", "millpond snapshots verify"]);
 }
 
