@@ -8,12 +8,8 @@ use datafusion::common::{DFSchema, TableReference};
 use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
@@ -43,8 +39,6 @@ pub(crate) struct Session {
 pub(crate) struct Rows {
     schema: SchemaRef,
     stream: SendableRecordBatchStream,
-    /// The same again, in a way that takes longer and less memory, as long as no rows were given.
-    frugal: Option<(SessionState, LogicalPlan)>,
     memory_mib: usize,
 }
 
@@ -64,8 +58,6 @@ impl Session {
             .with_target_partitions(partitions);
         // Uids and the names of fields are what they are, in quotes or not.
         config.options_mut().sql_parser.enable_ident_normalization = false;
-        // Each sort sets this aside at once; a query may have several, in each partition.
-        config.options_mut().execution.sort_spill_reservation_bytes = bytes / 32;
         let context = SessionContext::new_with_config_rt(config, runtime);
         let mut session = Session { context, catalogs: HashMap::new(), memory_mib };
         session.add(SNAPSHOT, snapshot)?;
@@ -106,13 +98,12 @@ impl Session {
         let asking = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         asking.verify_plan(&plan).map_err(|_| not_asking())?;
         let names = names(plan.schema());
-        let stream = execute(&state, &plan).await.map_err(failed)?;
+        let answer = self.context.execute_logical_plan(plan).await.map_err(failed)?;
+        let stream = answer.execute_stream().await.map_err(failed)?;
         let schema = stream.schema();
         let fields = schema.fields().iter().zip(names);
         let fields: Vec<Field> = fields.map(|(field, name)| Field::clone(field).with_name(name)).collect();
-        let schema = Arc::new(Schema::new(fields));
-        let frugal = Some((sorting(state), plan));
-        Ok(Rows { schema, stream, frugal, memory_mib: self.memory_mib })
+        Ok(Rows { schema: Arc::new(Schema::new(fields)), stream, memory_mib: self.memory_mib })
     }
 
     /// The states of the first snapshot that a query reads, as uid and name.
@@ -160,37 +151,16 @@ impl Rows {
 
     /// The next rows; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
-        let failed = |error: &DataFusionError| failure(error, self.memory_mib);
-        let mut batch = self.stream.next().await.transpose();
-        let exhausted =
-            |error: &DataFusionError| matches!(error.find_root(), DataFusionError::ResourcesExhausted(_));
-        let exhausted = batch.as_ref().is_err_and(exhausted);
-        if let (true, Some((state, plan))) = (exhausted, self.frugal.take()) {
-            self.stream = execute(&state, &plan).await.map_err(|error| failed(&error))?;
-            batch = self.stream.next().await.transpose();
-        }
-        let Some(batch) = batch.map_err(|error| failed(&error))? else {
+        let Some(batch) = self.stream.next().await else {
             return Ok(None);
         };
+        let batch = batch.map_err(|error| failure(&error, self.memory_mib))?;
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let renamed = RecordBatch::try_new_with_options(self.schema.clone(), batch.columns().to_vec(), &rows);
         let renamed =
             renamed.map_err(|error| Error::InvalidInput(format!("the answer cannot be read: {error}")))?;
         Ok(Some(renamed))
     }
-}
-
-async fn execute(state: &SessionState, plan: &LogicalPlan) -> Result<SendableRecordBatchStream, DataFusionError> {
-    let plan = state.create_physical_plan(plan).await?;
-    execute_stream(plan, state.task_ctx())
-}
-
-/// A session that joins by sorting: slower than by hashing, which has to hold one side of the join in memory, but what is
-/// sorted can be put aside on disk.
-fn sorting(state: SessionState) -> SessionState {
-    let mut config = state.config().clone();
-    config.options_mut().optimizer.prefer_hash_join = false;
-    SessionStateBuilder::new_from_existing(state).with_config(config).build()
 }
 
 /// Whether a statement does nothing but ask.

@@ -158,18 +158,6 @@ fn a_large_state_is_read_side_by_side_to_the_same_rows() {
 }
 
 #[test]
-fn a_join_that_does_not_fit_in_memory_goes_by_disk() {
-    let place = Place::flights();
-    let side = "(select value as key, repeat('x', 100) as ballast from generate_series(1, 250000))";
-    let sql = format!(
-        "select count(*) as n, sum(length(b.ballast)) as x from {side} a join {side} b on a.key = b.key \
-                       where a.ballast < 'y'"
-    );
-    let outcome = place.query("flights@4", &sql, "--json --memory 32");
-    outcome.says(&["{\"n\":250000,\"x\":25000000}"]);
-}
-
-#[test]
 fn a_table_shows_the_first_rows_and_says_that_there_are_more() {
     let place = Place::flights();
     let sql = "select value as n, 'x' as x from generate_series(1, 500)";
