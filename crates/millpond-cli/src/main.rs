@@ -49,6 +49,7 @@ The store is --store URL, or MILLPOND_STORE, or else ./millpond-store.
 Examples:
   millpond snapshots ls flights                      sizes, tags and reasons
   millpond snapshots diff flights@41 flights@42 --rows 10
+  millpond snapshots query flights@latest 'select * from sum.total limit 10'
   millpond snapshots tag flights@latest before-upgrade
   millpond snapshots verify                          exit code 1 if anything is broken
   millpond snapshots export flights#monday ./monday  start a job from it: JOB run -s ./monday

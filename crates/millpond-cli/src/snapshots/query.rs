@@ -26,8 +26,8 @@ use crate::sql::Session;
 ///
 /// Entries that have outlived their time to live are there until compaction leaves them out, and count: expires_at tells.
 ///
-/// The query reads and never changes anything. Rows are streamed, and what must be held, for groups, sorts and joins, goes to
-/// temporary files when it is more than --memory.
+/// The query reads and never changes anything. Rows are streamed, and what must be held, for groups and sorts, goes to
+/// temporary files when it is more than --memory; one side of a join has to fit.
 #[derive(Args)]
 #[command(after_long_help = EXAMPLES, after_help = "Examples: --help")]
 pub(crate) struct Query {
@@ -48,7 +48,7 @@ pub(crate) struct Query {
     /// How many rows a table shows; the other formats have all
     #[arg(long, value_name = "N", default_value_t = 100)]
     rows: usize,
-    /// How much memory groups, sorts and joins may take before they go to temporary files
+    /// How much memory groups, sorts and joins may take; groups and sorts go on with temporary files
     #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = RangedU64ValueParser::<usize>::new().range(32..))]
     memory: usize,
     #[command(flatten)]
