@@ -11,6 +11,18 @@ test:
 test-kills kills="200" seed="1":
     MILLPOND_TEST_KILLS={{kills}} MILLPOND_TEST_SEED={{seed}} cargo test -p millpond-examples --test flights crash
 
+# DuckDB and pyarrow read state that this version wrote, and golden state.
+test-readers:
+    .ci/run readers
+
+# Conformance and a job's life on an S3 API that runs on loopback.
+test-s3:
+    .ci/run s3
+
+# Each decoder on hostile bytes; needs `cargo install cargo-fuzz`.
+fuzz seconds="15" *targets:
+    fuzz/run {{seconds}} {{targets}}
+
 fmt:
     cargo fmt --all
 

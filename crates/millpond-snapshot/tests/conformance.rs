@@ -1,13 +1,14 @@
 //! What every store must do, asked of each kind of store.
 //!
-//! The S3 test needs a server and the feature `cloud`. With moto from PyPI:
+//! The S3 test needs a server, and the feature `cloud`, which is on when the whole workspace is built. CI starts moto from
+//! PyPI for it; by hand:
 //!
 //! ```text
 //! moto_server -p 5555 &
 //! curl -X PUT http://127.0.0.1:5555/millpond-test
 //! export AWS_ENDPOINT=http://127.0.0.1:5555 AWS_ALLOW_HTTP=true AWS_REGION=us-east-1
 //! export AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x MILLPOND_TEST_STORE=s3://millpond-test
-//! cargo test -p millpond-snapshot --features cloud --test conformance -- --include-ignored
+//! cargo test --workspace --test conformance -- --include-ignored
 //! ```
 
 mod common;

@@ -8,9 +8,10 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field};
 use millpond_snapshot::chunk::{ChunkKind, ChunkMeta, ChunkReader, StateKind, encode_chunk};
 use millpond_snapshot::manifest::SchemaFields;
-use millpond_snapshot::typed::{column, decode_column, encode, nullable};
+use millpond_snapshot::typed::{column, column_of, decode, decode_column, encode, nullable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Shape {
@@ -64,5 +65,20 @@ fn values_of_every_shape_survive_a_chunk() {
 fn what_has_no_column_is_written_as_text() {
     let named = Shape::Box { width: 2, name: Some("b".to_owned()) };
     survives(vec![Shape::Point, Shape::Circle(1), named], true);
-    survives(vec![serde_json::json!({"any": [1, "thing"]}), serde_json::json!(null)], true);
+    survives(vec![json!({"any": [1, "thing"]}), json!(null)], true);
+}
+
+#[test]
+fn values_of_unknown_type_get_the_type_that_they_have_in_common() {
+    let of = |values: Vec<serde_json::Value>| {
+        let field = column_of("value", &values);
+        let array = encode(&field, &values).unwrap();
+        assert_eq!(decode::<serde_json::Value>(&field, &array).unwrap(), values);
+        field.data_type().clone()
+    };
+    assert_eq!(of(vec![json!(u64::MAX), json!(1)]), DataType::UInt64);
+    assert_eq!(of(vec![json!(i64::MIN), json!(1)]), DataType::Int64);
+    assert_eq!(of(vec![json!("a"), json!(null)]), DataType::Utf8);
+    assert!(matches!(of(vec![json!({"at": 1}), json!({"at": 2})]), DataType::Struct(_)));
+    assert_eq!(of(vec![json!(1), json!("one"), json!({"one": 1})]), DataType::Utf8);
 }

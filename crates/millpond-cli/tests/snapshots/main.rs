@@ -5,4 +5,5 @@ mod cleaning;
 mod editing;
 mod keeping;
 mod looking;
+mod querying;
 mod support;

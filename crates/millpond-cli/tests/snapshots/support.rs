@@ -37,6 +37,22 @@ impl Place {
         place
     }
 
+    /// [`Place::flights`] with more keys in snapshot 5 than one thread reads: the value of `k0`, `k1` … is the number, but
+    /// for each tenth, which a delta has taken away.
+    pub(crate) fn crowd(keys: u64) -> Place {
+        let place = Place::flights();
+        block_on(async {
+            let store = Store::open(&place.store(), OpenMode::Existing).await.unwrap();
+            let names: Vec<String> = (0..keys).map(|key| format!("k{key}")).collect();
+            let rows: Vec<_> = names.iter().map(String::as_str).zip((0..keys).map(Some)).collect();
+            let gone: Vec<_> = names.iter().step_by(10).map(|name| (name.as_str(), None)).collect();
+            let chunks =
+                vec![chunk(&store, ChunkKind::Base, &rows).await, chunk(&store, ChunkKind::Delta, &gone).await];
+            append(&store, 5, EntryBody::Savepoint(record(5, chunks, 0))).await;
+        });
+        place
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -52,6 +68,24 @@ impl Place {
 
     /// The same, with arguments that may have spaces in them.
     pub(crate) fn run_with(&self, line: &str, more: &[&str]) -> Outcome {
+        Outcome::of(line, self.output(line, more))
+    }
+
+    /// Asks a snapshot; `options` go behind.
+    pub(crate) fn query(&self, snapshot: &str, sql: &str, options: &str) -> Outcome {
+        let line = format!("query {options} {snapshot}");
+        Outcome::of(sql, self.output(&line, &[sql]))
+    }
+
+    /// The rows of an answer.
+    pub(crate) fn rows(&self, snapshot: &str, sql: &str) -> Value {
+        let outcome = self.query(snapshot, sql, "--json");
+        assert_eq!(outcome.code, 0, "{sql}: {}", outcome.err);
+        serde_json::from_str(&outcome.out).unwrap()
+    }
+
+    /// What `millpond snapshots` puts out, as it is, for the words of a line and more that are not divided.
+    pub(crate) fn output(&self, line: &str, more: &[&str]) -> Output {
         let output = Command::new(env!("CARGO_BIN_EXE_millpond"))
             .arg("snapshots")
             .args(line.split_whitespace())
@@ -60,7 +94,7 @@ impl Place {
             .env("MILLPOND_STORE", "store")
             .env("USER", "ann")
             .output();
-        Outcome::of(line, output.unwrap())
+        output.unwrap()
     }
 
     pub(crate) fn json(&self, line: &str) -> Value {
@@ -179,7 +213,8 @@ fn record(sequence: u64, chunks: Vec<ChunkRef>, bytes_new: u64) -> SnapshotRecor
     let mut manifest = Manifest::new("flights".parse().unwrap(), Epoch(sequence));
     manifest.operators = vec![
         operator("files", UidSource::Derived, "source", splits),
-        operator("sum", UidSource::Given, "process", total),
+        operator("sum", UidSource::Given, "process", total.clone()),
+        operator("tomorrow", UidSource::Given, "process", StateSnapshot { chunks: vec![], ..total }),
     ];
     SnapshotRecord {
         request_id: None,

@@ -162,6 +162,6 @@ fn cloud(url: &Url) -> Result<Arc<dyn ObjectStore>> {
 #[cfg(not(feature = "cloud"))]
 fn cloud(url: &Url) -> Result<Arc<dyn ObjectStore>> {
     Err(Error::InvalidInput(format!(
-        "this build cannot use {url}: it was built without the feature `cloud`; build with `--features cloud`"
+        "this build cannot use {url}: it was built without the feature `cloud` of millpond, which is on by default; build with `--features cloud`"
     )))
 }

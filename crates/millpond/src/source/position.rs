@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!("beginning".parse(), Ok(SourcePosition::Earliest));
 /// assert_eq!("end".parse::<SourcePosition>().unwrap().to_string(), "latest");
 /// assert_eq!("1000".parse(), Ok(SourcePosition::At("1000".to_owned())));
-/// assert!(matches!("2026-11-24T10:00:00Z".parse(), Ok(SourcePosition::Timestamp(_))));
+/// assert!(matches!("2026-11-24T10:00:00Z".parse::<SourcePosition>(), Ok(SourcePosition::Timestamp(_))));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
