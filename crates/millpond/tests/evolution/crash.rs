@@ -22,25 +22,26 @@ struct Total {
 fn job(new: bool, gate: &Gate, out: &Collect<(u64, u64)>) -> Job {
     let (gate, out) = (gate.clone(), out.clone());
     Job::new("evolving", move |env| {
-        let numbers =
-            env.source(Numbers { count: COUNT, gate: gate.clone() }, in_order()).uid("numbers");
+        let numbers = env.source(Numbers { count: COUNT, gate: gate.clone() }, in_order()).uid("numbers");
         let sums = if new {
             let state = || {
-                StateDescriptor::new("sum").migrate(|old: u32| Total { sum: u64::from(old), count: 0 }).merge(
-                    |a: Total, b: Total| Total { sum: a.sum + b.sum, count: a.count + b.count },
-                )
+                StateDescriptor::new("sum")
+                    .migrate(|old: u32| Total { sum: u64::from(old), count: 0 })
+                    .merge(|a: Total, b: Total| Total { sum: a.sum + b.sum, count: a.count + b.count })
             };
-            numbers.key_by(|n| format!("{}", n % 50)).migrate_key(|old: u32| format!("{}", old % 50)).process_fn(|setup| {
-                let sum = setup.value::<Total>(state());
-                move |n: &u64, context| {
-                    let total = sum.update(|total| {
-                        total.sum += n;
-                        total.sum
-                    });
-                    context.emit((n % 50, total));
-                    Ok(())
-                }
-            })
+            numbers.key_by(|n| format!("{}", n % 50)).migrate_key(|old: u32| format!("{}", old % 50)).process_fn(
+                |setup| {
+                    let sum = setup.value::<Total>(state());
+                    move |n: &u64, context| {
+                        let total = sum.update(|total| {
+                            total.sum += n;
+                            total.sum
+                        });
+                        context.emit((n % 50, total));
+                        Ok(())
+                    }
+                },
+            )
         } else {
             numbers.key_by(|n| (n % 100) as u32).process_fn(|setup| {
                 let sum = setup.value::<u32>("sum");

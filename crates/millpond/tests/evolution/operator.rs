@@ -63,11 +63,7 @@ macro_rules! program {
                     Ok(())
                 }
 
-                fn broadcast(
-                    &mut self,
-                    rule: &u64,
-                    _: &mut Context<'_, Self::Out, ()>,
-                ) -> Result<(), UserError> {
+                fn broadcast(&mut self, rule: &u64, _: &mut Context<'_, Self::Out, ()>) -> Result<(), UserError> {
                     let (key, rule) = $rule_of(*rule);
                     Ok(self.rules.insert(key, rule)?)
                 }
@@ -87,7 +83,8 @@ macro_rules! program {
                         return Ok(());
                     }
                     let bucket = time / BUCKET - 1;
-                    let sum = self.sums.remove(&(bucket as $bucket)).ok_or("a timer of a bucket that is not there")?;
+                    let sum =
+                        self.sums.remove(&(bucket as $bucket)).ok_or("a timer of a bucket that is not there")?;
                     context.emit(("sum".to_owned(), (key, bucket, (self.sum_of)(&sum))));
                     Ok(())
                 }
@@ -141,7 +138,8 @@ fn old_job(gate: &Gate, out: &Collect<(String, Sum)>) -> Job {
             .process(|setup| before::Buckets {
                 sums: setup.map("sums"),
                 all: setup.list("all"),
-                greatest: setup.reducing("greatest", |a: &OldTotal, b| if a.sum > b.sum { a.clone() } else { b.clone() }),
+                greatest: setup
+                    .reducing("greatest", |a: &OldTotal, b| if a.sum > b.sum { a.clone() } else { b.clone() }),
                 rules: setup.operator_states().broadcast("rules"),
                 sum_of: |total| u64::from(total.sum),
                 rules_of: |rules| rules.entries().iter().map(|(_, rule)| *rule as u64).sum(),
@@ -172,8 +170,10 @@ fn new_job(gate: &Gate, out: &Collect<(String, Sum)>) -> Job {
             .connect_broadcast(rules)
             .process(|setup| after::Buckets {
                 sums: setup.map(StateDescriptor::new("sums").merge(merge)),
-                all: setup.list(StateDescriptor::new("all").migrate(|old: u32| Element { number: i64::from(old) })),
-                greatest: setup.reducing("greatest", |a: &Total, b| if a.sum > b.sum { a.clone() } else { b.clone() }),
+                all: setup
+                    .list(StateDescriptor::new("all").migrate(|old: u32| Element { number: i64::from(old) })),
+                greatest: setup
+                    .reducing("greatest", |a: &Total, b| if a.sum > b.sum { a.clone() } else { b.clone() }),
                 rules: setup.operator_states().broadcast(
                     StateDescriptor::new("rules").migrate_map_key(|old: u8| old.to_string(), |_: i64, b| b),
                 ),
@@ -208,7 +208,8 @@ fn keys_that_become_one_take_all_their_state_and_their_timers_along() {
         assert!(first.iter().all(|(what, _)| what == "sum") && !first.is_empty());
         let mut sums = BTreeMap::<(u64, u64), u64>::new();
         let mut lines = BTreeMap::<(u64, u64), u64>::new();
-        for (what, (key, bucket, sum)) in first.into_iter().chain(second.clone()).filter(|(what, _)| what == "sum") {
+        for (what, (key, bucket, sum)) in first.into_iter().chain(second.clone()).filter(|(what, _)| what == "sum")
+        {
             assert_eq!(what, "sum");
             *sums.entry((key % NEW_KEYS, bucket)).or_default() += sum;
         }
@@ -261,7 +262,11 @@ impl<T: millpond::StateValue, F: Fn(T) -> (u64, String) + 'static> Process<u64> 
         Ok(())
     }
 
-    fn on_watermark(&mut self, time: EventTime, context: &mut Context<'_, Self::Out, ()>) -> Result<(), UserError> {
+    fn on_watermark(
+        &mut self,
+        time: EventTime,
+        context: &mut Context<'_, Self::Out, ()>,
+    ) -> Result<(), UserError> {
         if time == EventTime::MAX {
             let all = self.kept.get().into_iter().chain(self.known.get());
             all.for_each(|element| context.emit((self.show)(element)));
