@@ -6,3 +6,6 @@ mod operator;
 mod refused;
 mod support;
 mod values;
+
+#[path = "../recovery/source.rs"]
+mod source;

@@ -165,3 +165,12 @@ pub(crate) fn fails<K0: Key + Sync, V0: Data + Sync, K: Key + Sync, V: Data>(
         assert!(error.contains(reason), "expected '{reason}' in: {error}");
     }
 }
+
+/// Waits until it is `done`; panics if that takes far too long.
+pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(std::time::Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -159,6 +159,10 @@ impl Comparison {
         }
         let added = new.iter().filter(|variant| !old.iter().any(|known| known.name == variant.name));
         let added: Vec<&str> = added.map(|variant| variant.name.as_str()).collect();
+        // The name is a part of a key's bytes, and a name in the list may be another one of a variant: then keys of the old
+        // name are written with the new one.
+        let names = |all: &[VariantShape]| all.iter().map(|variant| variant.name.clone()).collect::<Vec<_>>();
+        self.moves |= names(old) != names(new);
         if !added.is_empty() {
             self.change(format!("{path}: variants added: {}", added.join(", ")));
         }
