@@ -121,6 +121,7 @@ fn record(sequence: u64, chunks: Vec<ChunkRef>) -> Result<SnapshotRecord, Failur
         duration_ms: 0,
         parent: None,
         copied_from: None,
+        edited: None,
         bytes_new: manifest.bytes(),
         bytes_total: manifest.bytes(),
         manifest,

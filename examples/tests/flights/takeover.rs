@@ -50,7 +50,7 @@ fn without_its_lock_a_run_is_known_by_its_control_server() {
     // As on a file system without locks: the second finds none.
     std::fs::remove_file(scene.path("store/jobs/flights/run.lock")).unwrap();
     let pid = format!("process {}", first.id());
-    scene.start("-p 3").wait().refused(&["'flights' is running already: run 1, since 20", &pid]);
+    scene.start("-p 3").wait().refused(&["'flights' is running already", "run 1, since 20", &pid]);
     first.control().stop(false);
     first.wait().succeeded();
     scene.finish("-p 3 -s flights@latest");
@@ -85,7 +85,7 @@ fn a_run_that_slept_is_taken_over_from_and_ends_when_it_wakes() {
     let zombie = under_way(&scene, SLOW);
     zombie.signal("STOP");
     // It holds its lock, although it answers nobody.
-    scene.start("-p 3").wait().refused(&["'flights' is running already: run 1", "--take-over"]);
+    scene.start("-p 3").wait().refused(&["'flights' is running already", "run 1", "--take-over"]);
     scene.finish("-p 3 --take-over");
     scene.assert_output(&expected(&csv()));
     zombie.signal("CONT");

@@ -331,6 +331,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     }
 
     /// The rows of a batch whose keys belong into `range`, each with its hash, and those keys.
+    #[expect(clippy::type_complexity, reason = "two lists that go together, for one caller")]
     fn evolved_keys(
         &self,
         batch: &RecordBatch,

@@ -37,8 +37,8 @@ impl From<Error> for Trouble {
 trait Migration<V> {
     fn old_type(&self) -> &'static str;
     fn old_column(&self, name: &str) -> Result<SchemaFields, Error>;
-    fn from_column(&self, field: &FieldRef, array: &ArrayRef) -> Result<Vec<V>, Trouble>;
-    fn from_json(&self, row: &serde_json::Value) -> Result<V, String>;
+    fn read_column(&self, field: &FieldRef, array: &ArrayRef) -> Result<Vec<V>, Trouble>;
+    fn read_row(&self, row: &serde_json::Value) -> Result<V, String>;
 }
 
 struct Function<Old, V>(Rc<dyn Fn(Old) -> Result<V, UserError>>);
@@ -66,14 +66,14 @@ impl<Old: DeserializeOwned + 'static, V: 'static> Migration<V> for Function<Old,
         codec::schema::<Old>(name)
     }
 
-    fn from_column(&self, field: &FieldRef, array: &ArrayRef) -> Result<Vec<V>, Trouble> {
+    fn read_column(&self, field: &FieldRef, array: &ArrayRef) -> Result<Vec<V>, Trouble> {
         let old = decode::<Old>(field, array)?;
         let migrated =
             old.into_iter().enumerate().map(|(row, old)| self.call(old).map_err(|why| Trouble::Row(row, why)));
         migrated.collect()
     }
 
-    fn from_json(&self, row: &serde_json::Value) -> Result<V, String> {
+    fn read_row(&self, row: &serde_json::Value) -> Result<V, String> {
         self.call(serde_json::from_value(row.clone()).map_err(|error| error.to_string())?)
     }
 }
@@ -130,7 +130,7 @@ impl<V: DeserializeOwned + 'static> Values<V> {
                 trees.map(|(row, tree)| tree.into_value(&shape).map_err(|why| Trouble::Row(row, why))).collect()
             }
             Reading::Migration(place) => match self.migrations.get(place) {
-                Some(migration) => migration.from_column(&field, array),
+                Some(migration) => migration.read_column(&field, array),
                 None => Err(Error::job("a migration was there when the job was planned, and is not now").into()),
             },
         }
@@ -146,7 +146,7 @@ impl<V: DeserializeOwned + 'static> Values<V> {
                 tree.into_value(&typed::shape_of::<V>())
             }
             Reading::Migration(place) => match self.migrations.get(place) {
-                Some(migration) => migration.from_json(row),
+                Some(migration) => migration.read_row(row),
                 None => Err("a migration was there when the job was planned, and is not now".to_owned()),
             },
         }
