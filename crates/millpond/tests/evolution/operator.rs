@@ -333,5 +333,5 @@ fn lists_that_belong_to_no_key_follow_the_same_rules() {
     // Whole to each of three.
     expected.extend(vec![(1001, "migrated".to_owned()); 3]);
     assert_eq!(found, expected);
-    assert!(SPLITS > 1, "the numbers come from several splits");
+    const { assert!(SPLITS > 1, "the numbers come from several splits") };
 }

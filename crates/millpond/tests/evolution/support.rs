@@ -57,6 +57,7 @@ pub(crate) fn write<K: Key + Sync, V: Data + Sync>(store: &str, parallelism: usi
 
 /// What a program with these types finds under each key, and its last snapshot. `migrate_key` and `state` say what becomes
 /// of older ones.
+#[expect(clippy::type_complexity, reason = "what was found, and where")]
 pub(crate) fn ask<K: Key + Sync, V: Data>(
     store: &str,
     parallelism: usize,

@@ -209,7 +209,7 @@ fn an_enum_that_begins_to_hold_something_takes_up_the_names() {
 #[test]
 fn unsigned_numbers_fit_into_wider_signed_ones() {
     values(|n| n as u32 + u32::MAX / 2, plain::<i64>, |n| n as i64 + i64::from(u32::MAX / 2));
-    values(|n| n as u8, plain::<Option<u64>>, |n| Some(n));
+    values(|n| n as u8, plain::<Option<u64>>, Some);
 }
 
 #[test]
