@@ -1,0 +1,147 @@
+package millpond;
+
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import org.apache.flink.util.Collector;
+
+/** The keyed running sum: for each record, what all records of its key come to so far. */
+public final class KeyedSum {
+    private KeyedSum() {}
+
+    private static final long GOLDEN = 0x9E3779B97F4A7C15L;
+
+    static long key(long index, long keys) {
+        return (index * GOLDEN >>> 1) % keys;
+    }
+
+    static long value(long key) {
+        return key % 100 + 1;
+    }
+
+    /** A record with a text for a key. */
+    public static final class Payment {
+        public String account;
+        public long amount;
+        public int quantity;
+    }
+
+    /** What is kept of an account. */
+    public static final class Totals {
+        public long payments;
+        public long amount;
+        public long largest;
+        public long quantity;
+    }
+
+    static String account(long key) {
+        byte[] bytes = new byte[16];
+        bytes[0] = 'a';
+        bytes[1] = 'c';
+        bytes[2] = 'c';
+        bytes[3] = 't';
+        bytes[4] = '-';
+        long rest = key;
+        for (int i = 15; i > 4; i--) {
+            bytes[i] = (byte) ('0' + rest % 10);
+            rest /= 10;
+        }
+        return new String(bytes, java.nio.charset.StandardCharsets.ISO_8859_1);
+    }
+
+    static Payment payment(long index, long keys) {
+        long key = key(index, keys);
+        Payment payment = new Payment();
+        payment.account = account(key);
+        payment.amount = value(key);
+        payment.quantity = (int) (key % 7);
+        return payment;
+    }
+
+    static long check(String account, Totals totals) {
+        long last = account.charAt(account.length() - 1);
+        return totals.payments * last + totals.amount + 3 * totals.largest + 5 * totals.quantity;
+    }
+
+    static final class Sum extends KeyedProcessFunction<Long, Tuple2<Long, Long>, Tuple2<Long, Long>> {
+        private transient ValueState<Long> sum;
+
+        @Override
+        public void open(OpenContext context) {
+            sum = getRuntimeContext().getState(new ValueStateDescriptor<>("sum", Types.LONG));
+        }
+
+        @Override
+        public void processElement(Tuple2<Long, Long> record, Context context, Collector<Tuple2<Long, Long>> out)
+                throws Exception {
+            Long before = sum.value();
+            long now = (before == null ? 0 : before) + record.f1;
+            sum.update(now);
+            out.collect(Tuple2.of(record.f0, now));
+        }
+    }
+
+    static final class Sums extends KeyedProcessFunction<String, Payment, Tuple2<String, Totals>> {
+        private transient ValueState<Totals> totals;
+
+        @Override
+        public void open(OpenContext context) {
+            totals = getRuntimeContext().getState(new ValueStateDescriptor<>("totals", Types.POJO(Totals.class)));
+        }
+
+        @Override
+        public void processElement(Payment payment, Context context, Collector<Tuple2<String, Totals>> out)
+                throws Exception {
+            Totals now = totals.value();
+            if (now == null) {
+                now = new Totals();
+            }
+            now.payments += 1;
+            now.amount += payment.amount;
+            now.largest = Math.max(now.largest, payment.amount);
+            now.quantity += payment.quantity;
+            totals.update(now);
+            out.collect(Tuple2.of(payment.account, now));
+        }
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        Args args = new Args(arguments);
+        StreamExecutionEnvironment env = Jobs.environment(args);
+        final long keys = args.number("keys", 1_000_000);
+        if (args.text("shape", "numbers").equals("texts")) {
+            TypeInformation<Payment> type = Types.POJO(Payment.class);
+            var sums =
+                    Jobs.source(env, args, index -> payment(index, keys), type, WatermarkStrategy.noWatermarks())
+                            .keyBy(payment -> payment.account, Types.STRING)
+                            .process(new Sums())
+                            .returns(Types.TUPLE(Types.STRING, Types.POJO(Totals.class)))
+                            .uid("totals");
+            Jobs.tally(sums, row -> check(row.f0, row.f1));
+        } else {
+            TypeInformation<Tuple2<Long, Long>> type = Types.TUPLE(Types.LONG, Types.LONG);
+            var sums =
+                    Jobs.source(
+                                    env,
+                                    args,
+                                    index -> {
+                                        long key = key(index, keys);
+                                        return Tuple2.of(key, value(key));
+                                    },
+                                    type,
+                                    WatermarkStrategy.noWatermarks())
+                            .keyBy(record -> record.f0, Types.LONG)
+                            .process(new Sum())
+                            .returns(type)
+                            .uid("sum");
+            Jobs.tally(sums, row -> row.f0 + row.f1);
+        }
+        Jobs.run(env, "keyed-sum", args);
+    }
+}
