@@ -33,6 +33,10 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Snapshots(#[from] millpond_snapshot::Error),
 
+    /// A query that has no answer.
+    #[error("{0}")]
+    Query(String),
+
     /// Something in a store is not as it was written.
     #[error("{problems} broken; go back to a snapshot that is whole, or copy a whole one from another store")]
     Broken { problems: String },
@@ -40,6 +44,10 @@ pub(crate) enum Failure {
     /// Standard output cannot be written to.
     #[error("the result cannot be printed: {0}")]
     Output(std::io::Error),
+
+    /// A file cannot be written.
+    #[error("{path} cannot be written: {reason}", path = path.display())]
+    File { path: std::path::PathBuf, reason: std::io::Error },
 
     /// The operating system has no threads to give.
     #[error("no threads to work with: {0}")]

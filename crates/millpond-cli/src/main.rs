@@ -4,6 +4,7 @@ mod failure;
 mod jobs;
 mod output;
 mod snapshots;
+mod sql;
 mod user;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ Examples:
   millpond snapshots verify                          exit code 1 if anything is broken
   millpond snapshots export flights#monday ./monday  start a job from it: JOB run -s ./monday
   millpond snapshots copy flights#monday s3://backup/millpond
+  millpond snapshots edit flights#monday --rename-operator sum=per-airport
   millpond snapshots thin flights --keep-daily 7 --keep-monthly 12 --dry-run
   millpond snapshots gc --dry-run";
 

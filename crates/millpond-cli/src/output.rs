@@ -11,9 +11,20 @@ use crate::failure::Failure;
 /// Prints a result and a line feed. A reader that has seen enough is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
+    written(writeln!(out, "{text}").and_then(|()| out.flush())).map(|_| ())
+}
+
+/// Standard output for a result that comes bit by bit.
+pub(crate) fn stream() -> impl Write + Send {
+    std::io::BufWriter::new(std::io::stdout())
+}
+
+/// Takes it for no failure that a reader has seen enough; tells whether anybody still reads.
+pub(crate) fn written(outcome: std::io::Result<()>) -> Result<bool, Failure> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::Output(error)),
     }
 }
 

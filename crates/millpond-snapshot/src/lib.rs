@@ -16,6 +16,7 @@
 //! | [`manifest`] | which chunks make up which state of which operator | chunk |
 //! | [`log`] | a job's history | manifest |
 //! | [`repository`] | addresses, retention and cleaning, over all of the above | log |
+//! | [`edit`] | a new snapshot made from an old one, or from nothing | repository |
 //!
 //! Reading a state of a snapshot, without an engine:
 //!
@@ -36,6 +37,7 @@
 //! The format is specified byte by byte in `docs/format/`.
 
 pub mod chunk;
+pub mod edit;
 mod error;
 pub mod hash;
 pub mod ids;

@@ -37,20 +37,35 @@ const JSON: &str = "json";
 /// # Errors
 /// None today; the signature leaves room for types that can be neither.
 pub fn column<T: DeserializeOwned>(name: &str) -> Result<FieldRef> {
-    let options = TracingOptions::default()
+    let traced = Vec::<FieldRef>::from_type::<Item<T>>(tracing().map_as_struct(false));
+    Ok(traced.ok().and_then(|fields| typed(name, fields)).unwrap_or_else(|| json_column(name)))
+}
+
+/// The column called `name` for JSON values of which nobody has said the type: the one that they have in common, or else
+/// JSON text.
+pub fn column_of(name: &str, values: &[serde_json::Value]) -> FieldRef {
+    let traced = Vec::<FieldRef>::from_samples(Items(values), tracing().coerce_numbers(true));
+    traced.ok().and_then(|fields| typed(name, fields)).unwrap_or_else(|| json_column(name))
+}
+
+/// The column called `name` whose values are JSON text, whatever they are.
+pub fn json_column(name: &str) -> FieldRef {
+    let metadata = HashMap::from([(ENCODING.to_owned(), JSON.to_owned())]);
+    Arc::new(Field::new(name, DataType::Utf8, false).with_metadata(metadata))
+}
+
+fn tracing() -> TracingOptions {
+    TracingOptions::default()
         .allow_null_fields(true)
-        .map_as_struct(false)
         .strings_as_large_utf8(false)
         .sequence_as_large_list(false)
-        .enums_without_data_as_strings(true);
-    let traced = Vec::<FieldRef>::from_type::<Item<T>>(options).ok().and_then(|fields| fields.into_iter().next());
-    Ok(Arc::new(match traced.filter(|field| has_column(field.data_type())) {
-        Some(field) => Field::clone(&field).with_name(name),
-        None => {
-            let metadata = HashMap::from([(ENCODING.to_owned(), JSON.to_owned())]);
-            Field::new(name, DataType::Utf8, false).with_metadata(metadata)
-        }
-    }))
+        .enums_without_data_as_strings(true)
+}
+
+/// The one field that was traced, if Parquet has a column for it.
+fn typed(name: &str, fields: Vec<FieldRef>) -> Option<FieldRef> {
+    let field = fields.into_iter().next().filter(|field| has_column(field.data_type()))?;
+    Some(Arc::new(Field::clone(&field).with_name(name)))
 }
 
 /// Whether Parquet has a column for a type.

@@ -114,6 +114,7 @@ fn record(manifest: Manifest, reason: &str) -> SnapshotRecord {
         duration_ms: 12,
         parent: Some("flights@2".parse().unwrap()),
         copied_from: None,
+        edited: None,
         bytes_new: manifest.bytes(),
         bytes_total: manifest.bytes(),
         manifest,

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use tokio::runtime::Builder;
 
-use super::{collect, copy, diff, export, graph, list, remove, show, tags, thin, verify};
+use super::{collect, copy, diff, edit, export, graph, list, query, remove, show, tags, thin, verify};
 use crate::failure::Failure;
 
 /// What can be done with a store of snapshots; the help of each stands with it.
@@ -13,6 +13,7 @@ pub(crate) enum Command {
     Ls(list::List),
     Show(show::Show),
     Diff(diff::Diff),
+    Query(query::Query),
     Graph(graph::Graph),
     Tag(tags::Tag),
     Untag(tags::Untag),
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     Export(export::Export),
     Copy(copy::Copy),
+    Edit(edit::Edit),
     Rm(remove::Remove),
     Thin(thin::Thin),
     Gc(collect::Collect),
@@ -33,6 +35,7 @@ impl Command {
                 Command::Ls(command) => command.run().await,
                 Command::Show(command) => command.run().await,
                 Command::Diff(command) => command.run().await,
+                Command::Query(command) => command.run().await,
                 Command::Graph(command) => command.run().await,
                 Command::Tag(command) => command.run().await,
                 Command::Untag(command) => command.run().await,
@@ -41,6 +44,7 @@ impl Command {
                 Command::Verify(command) => command.run().await,
                 Command::Export(command) => command.run().await,
                 Command::Copy(command) => command.run().await,
+                Command::Edit(command) => command.run().await,
                 Command::Rm(command) => command.run().await,
                 Command::Thin(command) => command.run().await,
                 Command::Gc(command) => command.run().await,

@@ -18,7 +18,7 @@ use crate::output::{plain, print, print_json};
 
 /// Draw which snapshot came from which
 ///
-/// Along a job's runs, across jobs that began from another's snapshot, and from where it was copied.
+/// Along a job's runs, across jobs that began from another's snapshot, from where it was copied, and what was edited to make it.
 #[derive(Args)]
 pub(crate) struct Graph {
     /// Only this job's
@@ -82,6 +82,7 @@ pub(super) fn name(descent: Descent) -> &'static str {
         Descent::Parent => "",
         Descent::Fork => "fork",
         Descent::Copy => "copy",
+        Descent::Edit => "edit",
     }
 }
 
@@ -127,6 +128,7 @@ fn json(jobs: &[JobSummary], edges: &[Edge]) -> Value {
             Descent::Parent => "parent",
             Descent::Fork => "fork",
             Descent::Copy => "copy",
+            Descent::Edit => "edit",
         };
         json!({ "from": edge.from, "to": edge.to, "descent": descent })
     });

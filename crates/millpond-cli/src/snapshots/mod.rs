@@ -3,16 +3,19 @@
 //! No job needs to run. Each command is a file, thin over `millpond_snapshot::repository`: it asks, and puts the
 //! answer into words or JSON.
 
+mod answer;
 mod collect;
 mod command;
 mod copy;
 mod diff;
+mod edit;
 mod export;
 mod graph;
 mod list;
 mod marks;
 mod place;
 mod positions;
+mod query;
 mod remove;
 mod rows;
 mod show;

@@ -1,6 +1,7 @@
 //! Rows of keyed state, from Arrow to what people and programs read.
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use millpond_snapshot::RecordBatch;
@@ -30,8 +31,17 @@ pub(super) fn content(row: &Map<String, Value>) -> Option<String> {
     })
 }
 
+/// A cell as text: JSON but for text itself, which is as it is, and for nothing, which is empty.
+pub(super) fn cell(array: &ArrayRef, at: usize) -> Result<String, ArrowError> {
+    Ok(match value(array, at)? {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        other => other.to_string(),
+    })
+}
+
 /// An element of an array as JSON. Numbers that JSON has no number for, and types that it does not have, are text.
-fn value(array: &ArrayRef, at: usize) -> Result<Value, ArrowError> {
+pub(super) fn value(array: &ArrayRef, at: usize) -> Result<Value, ArrowError> {
     if array.is_null(at) {
         return Ok(Value::Null);
     }
@@ -39,6 +49,10 @@ fn value(array: &ArrayRef, at: usize) -> Result<Value, ArrowError> {
     Ok(match array.data_type() {
         DataType::Null => Value::Null,
         DataType::Boolean => array.as_boolean().value(at).into(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(at).into(),
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().value(at).into(),
+        DataType::Utf8 => array.as_string::<i32>().value(at).into(),
+        DataType::LargeUtf8 => array.as_string::<i64>().value(at).into(),
         DataType::List(_) => all(&array.as_list::<i32>().value(at))?.into(),
         DataType::LargeList(_) => all(&array.as_list::<i64>().value(at))?.into(),
         DataType::FixedSizeList(..) => all(&array.as_fixed_size_list().value(at))?.into(),

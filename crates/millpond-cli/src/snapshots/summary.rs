@@ -23,6 +23,7 @@ pub(super) fn json(entry: &Entry, record: &SnapshotRecord, marks: &Marks) -> Val
         "bytes-total": record.bytes_total,
         "parent": record.parent,
         "copied-from": record.copied_from.as_ref().map(|from| json!({ "store": from.store, "snapshot": from.id })),
+        "edited": record.edited.as_ref().map(|edited| json!({ "changes": edited.changes })),
         "marks": marks.json(&entry.id()),
     })
 }
@@ -35,9 +36,10 @@ pub(super) fn reason(record: &SnapshotRecord) -> String {
     }
 }
 
-/// The snapshot before it, or where it was copied from.
+/// The snapshot before it, or where it was copied from; what was made from nothing comes from nowhere.
 pub(super) fn origin(record: &SnapshotRecord) -> String {
     match (&record.copied_from, &record.parent) {
+        (_, parent) if record.edited.is_some() => parent.as_ref().map_or_else(String::new, ToString::to_string),
         (Some(from), _) => format!("{} in {}", from.id, from.store),
         (None, Some(parent)) => parent.to_string(),
         (None, None) => String::new(),

@@ -53,6 +53,7 @@ fn line(
                 Descent::Parent => "after",
                 Descent::Fork => "fork of",
                 Descent::Copy => "copy of",
+                Descent::Edit => "edit of",
             };
             format!("  ({how} {})", edge.from)
         }

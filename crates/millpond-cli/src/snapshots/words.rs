@@ -37,10 +37,19 @@ pub(super) fn duration(ms: u64) -> String {
 
 /// A table with neither lines nor escape sequences. `right` are the columns of numbers.
 pub(super) fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>, right: &[usize]) -> String {
+    table_of(header, rows, right)
+}
+
+/// [`table`], of any number of columns.
+pub(super) fn table_of<'a>(
+    header: impl IntoIterator<Item = &'a str>,
+    rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>,
+    right: &[usize],
+) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     for row in rows {
-        table.add_row(row.map(|cell| plain(&cell)));
+        table.add_row(row.into_iter().map(|cell| plain(&cell)));
     }
     for column in right {
         if let Some(column) = table.column_mut(*column) {

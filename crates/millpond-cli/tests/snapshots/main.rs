@@ -2,6 +2,7 @@
 
 mod carrying;
 mod cleaning;
+mod editing;
 mod keeping;
 mod looking;
 mod support;

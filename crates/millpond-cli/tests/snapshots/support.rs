@@ -47,9 +47,15 @@ impl Place {
 
     /// Runs `millpond snapshots` in the directory that the store is in.
     pub(crate) fn run(&self, line: &str) -> Outcome {
+        self.run_with(line, &[])
+    }
+
+    /// The same, with arguments that may have spaces in them.
+    pub(crate) fn run_with(&self, line: &str, more: &[&str]) -> Outcome {
         let output = Command::new(env!("CARGO_BIN_EXE_millpond"))
             .arg("snapshots")
             .args(line.split_whitespace())
+            .args(more)
             .current_dir(self.directory.path())
             .env("MILLPOND_STORE", "store")
             .env("USER", "ann")
@@ -182,6 +188,7 @@ fn record(sequence: u64, chunks: Vec<ChunkRef>, bytes_new: u64) -> SnapshotRecor
         duration_ms: 12,
         parent: (sequence > 2).then(|| format!("flights@{}", sequence - 1).parse().unwrap()),
         copied_from: None,
+        edited: None,
         bytes_new,
         bytes_total: manifest.bytes(),
         manifest,

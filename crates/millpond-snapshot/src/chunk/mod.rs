@@ -25,7 +25,8 @@ pub use columns::{DELETED, EXPIRES_AT, HASH, KEY, MAP_KEY, TIMESTAMP, VALUE, che
 pub use encode::{ChunkEncoder, ChunkMeta, EncodedChunk, encode_chunk};
 pub use kind::{ChunkKind, StateKind};
 pub use list::{prune, visible};
-pub use read::{ChunkReader, read_chunk};
+pub(crate) use read::read_chunk_columns;
+pub use read::{ChunkReader, Columns, read_chunk};
 pub use reference::{ChunkRef, PackSlice};
 
 /// The version of the chunk format that this code writes.

@@ -8,11 +8,12 @@ use arrow_array::types::UInt64Type;
 use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
 use object_store::path::Path;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
-use super::columns::check_columns;
+use super::columns::{EXPIRES_AT, VALUE, check_columns};
 use super::guard::guarded;
 use super::{ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
 use crate::hash::HashRange;
@@ -23,6 +24,28 @@ use crate::{Error, Result};
 /// Rows in a batch that a reader gives.
 const BATCH_ROWS: usize = 16 * 1024;
 
+/// Which columns of a chunk are decoded. Those that say what a row is about, and whether it is a tombstone, always are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// The column `value`, where there is one.
+    pub value: bool,
+    /// The column `expires_at`, where there is one.
+    pub expires_at: bool,
+}
+
+impl Columns {
+    /// Every column.
+    pub const ALL: Columns = Columns { value: true, expires_at: true };
+
+    fn has(self, name: &str) -> bool {
+        match name {
+            VALUE => self.value,
+            EXPIRES_AT => self.expires_at,
+            _ => true,
+        }
+    }
+}
+
 /// Fetches a chunk, checks its hash, and reads the rows whose hash lies in `range`.
 pub async fn read_chunk(
     store: &Store,
@@ -30,8 +53,19 @@ pub async fn read_chunk(
     state: StateKind,
     range: HashRange,
 ) -> Result<ChunkReader> {
+    read_chunk_columns(store, chunk, state, range, Columns::ALL).await
+}
+
+/// [`read_chunk`], decoding some of the columns.
+pub(crate) async fn read_chunk_columns(
+    store: &Store,
+    chunk: &ChunkRef,
+    state: StateKind,
+    range: HashRange,
+    columns: Columns,
+) -> Result<ChunkReader> {
     let bytes = store.get_chunk(chunk).await?;
-    ChunkReader::new(bytes, chunk, state, range)
+    ChunkReader::with_columns(bytes, chunk, state, range, columns)
 }
 
 impl Store {
@@ -85,6 +119,17 @@ pub struct ChunkReader {
 impl ChunkReader {
     /// Reads a chunk from its bytes, whose hash has been checked.
     pub fn new(bytes: Bytes, chunk: &ChunkRef, state: StateKind, range: HashRange) -> Result<Self> {
+        Self::with_columns(bytes, chunk, state, range, Columns::ALL)
+    }
+
+    /// Reads some of the columns of a chunk. All of them are checked against what a chunk has.
+    pub fn with_columns(
+        bytes: Bytes,
+        chunk: &ChunkRef,
+        state: StateKind,
+        range: HashRange,
+        columns: Columns,
+    ) -> Result<Self> {
         let file = chunk.path().to_string();
         let corrupt = |field: &str, problem: String| Error::corrupt(&file, field, problem);
         let open = || ParquetRecordBatchReaderBuilder::try_new(bytes);
@@ -108,7 +153,13 @@ impl ChunkReader {
                 groups.push(index);
             }
         }
-        let build = || builder.with_row_groups(groups).with_batch_size(BATCH_ROWS).build();
+        let wanted = |index: &usize| columns.has(schema.field(*index).name());
+        let wanted: Vec<usize> = (0..schema.fields().len()).filter(wanted).collect();
+        let schema = schema.project(&wanted).map_err(|error| corrupt("columns", error.to_string()))?;
+        let schema = Arc::new(schema);
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        let builder = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS);
+        let build = || builder.build();
         let batches = guarded(&file, "Parquet pages", build)?;
         Ok(ChunkReader {
             file,
@@ -120,7 +171,7 @@ impl ChunkReader {
         })
     }
 
-    /// The columns of the chunk.
+    /// The columns that are read.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }

@@ -112,9 +112,13 @@ pub struct SnapshotRecord {
     /// The snapshot before it in the lineage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<SnapshotId>,
-    /// Where it was copied from, if it was.
+    /// Where it was copied from, if it was; for one that was edited, what was edited, or itself if it was made from
+    /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copied_from: Option<CopiedFrom>,
+    /// What was changed, if it was made by an edit and not by a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Edited>,
     /// The bytes of the chunks that its parent does not name.
     pub bytes_new: u64,
     /// The bytes of all its chunks.
@@ -130,6 +134,17 @@ pub struct CopiedFrom {
     pub store: String,
     /// Its number there.
     pub id: SnapshotId,
+}
+
+/// How an edit made a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edited {
+    /// The changes, in words.
+    pub changes: Vec<String>,
+    /// The run of the same job whose snapshot was edited, also if there were edits in between: the history that this
+    /// snapshot belongs to, though no run took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Sequence>,
 }
 
 impl Entry {
@@ -160,13 +175,23 @@ impl Entry {
         SnapshotId { job: self.job.clone(), sequence: self.sequence }
     }
 
-    /// Whether a run of this job in this store wrote it: all entries but copies from elsewhere, and
-    /// what people did between runs.
+    /// Whether a run of this job in this store wrote it: all entries but copies, edits, and what people did
+    /// between runs.
     pub fn belongs_to_run(&self) -> bool {
         match &self.body {
             EntryBody::Checkpoint(record) | EntryBody::Savepoint(record) => record.copied_from.is_none(),
             EntryBody::Removed { .. } => false,
             _ => true,
+        }
+    }
+
+    /// The run whose history a snapshot goes on from: the one that took it, or that took what was edited to make it.
+    /// `None` if no run of this job in this store did.
+    pub fn stems_from(&self) -> Option<Sequence> {
+        match self.snapshot() {
+            Some(record) if record.edited.is_some() => record.edited.as_ref()?.run,
+            Some(record) if record.copied_from.is_some() => None,
+            _ => Some(self.run),
         }
     }
 
@@ -199,6 +224,8 @@ impl SnapshotRecord {
             reason,
             duration_ms: 0,
             parent: Some(from),
+            copied_from: None,
+            edited: None,
             bytes_new: 0,
             ..self.clone()
         }

@@ -13,7 +13,7 @@ mod job_log;
 
 pub use codec::MAX_ENTRY_BYTES;
 pub use decide::{ContinueDecision, continue_from};
-pub use entry::{CopiedFrom, Entry, EntryBody, SnapshotId, SnapshotRecord};
+pub use entry::{CopiedFrom, Edited, Entry, EntryBody, SnapshotId, SnapshotRecord};
 pub use job_log::{AppendOutcome, JobLog};
 
 /// The version of the log format that this code writes.

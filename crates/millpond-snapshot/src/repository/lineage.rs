@@ -12,6 +12,8 @@ pub enum Descent {
     Fork,
     /// A snapshot was copied from elsewhere.
     Copy,
+    /// A snapshot was made from another by an edit.
+    Edit,
 }
 
 /// A step in the history of snapshots.
@@ -47,6 +49,14 @@ fn origin(job: &JobSummary, entry: &Entry) -> Option<Edge> {
             (!same_job).then_some(fork)
         }
         EntryBody::Checkpoint(record) | EntryBody::Savepoint(record) => match &record.copied_from {
+            // What was made from nothing names itself.
+            Some(origin) if record.edited.is_some() => {
+                let from = match &record.parent {
+                    Some(parent) => parent.to_string(),
+                    None => format!("{} in {}", origin.id, origin.store),
+                };
+                (record.parent.is_some() || origin.id != to).then_some(Edge { from, to, descent: Descent::Edit })
+            }
             Some(origin) => {
                 Some(Edge { from: format!("{} in {}", origin.id, origin.store), to, descent: Descent::Copy })
             }

@@ -134,7 +134,7 @@ pub async fn unpin(store: &Store, id: &SnapshotId) -> Result<()> {
 
 /// Records that job `other` begins from a snapshot, now, or shares chunks with it. Recorded again, the
 /// record is as young as the last time.
-pub(super) async fn record_fork(store: &Store, id: &SnapshotId, other: &JobName) -> Result<()> {
+pub(crate) async fn record_fork(store: &Store, id: &SnapshotId, other: &JobName) -> Result<()> {
     let path = layout::fork(&id.job, id.sequence, other);
     store.replace(&path, bytes(&path, &Mark::new(id.sequence, None, None))?).await
 }

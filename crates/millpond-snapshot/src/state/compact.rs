@@ -5,12 +5,12 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
 
-use super::input::{hashes, unmergeable};
+use super::input::unmergeable;
 use super::plan::CompactionPlan;
 use super::reader::{StateReader, Tombstones};
+use super::write::{ChunkCutter, ChunkLimits};
 use crate::Result;
-use crate::chunk::{ChunkEncoder, ChunkKind, ChunkRef, EXPIRES_AT, EncodedChunk, StateKind};
-use crate::hash::HashRange;
+use crate::chunk::{ChunkKind, ChunkRef, EXPIRES_AT, StateKind};
 use crate::ids::JobName;
 use crate::store::Store;
 
@@ -54,22 +54,23 @@ pub async fn compact(
         ChunkKind::Delta => Tombstones::Keep,
     };
     let mut reader = StateReader::new(store, options.state, &inputs, plan.range, tombstones);
-    let mut writer = Writer { store, options, kind: plan.kind, rest: Some(plan.range), open: None, done: vec![] };
+    let limits = ChunkLimits { rows: options.chunk_rows, bytes: options.chunk_bytes };
+    let mut cutter = ChunkCutter::new(options.job.clone(), options.state, plan.kind, plan.range, limits);
+    let mut done = Vec::new();
     while let Some(batch) = reader.next().await? {
         let batch = match (plan.kind, options.expired_at_ms) {
             (ChunkKind::Base, Some(now)) => without_expired(batch, now)?,
             _ => batch,
         };
-        writer.write(&batch).await?;
+        if let Some(chunk) = cutter.write(&batch)? {
+            done.push(store.put_chunk(chunk).await?);
+        }
     }
-    if writer.open.is_none() && writer.done.is_empty() && plan.kind == ChunkKind::Base {
-        // Nothing is left, which must be said, or what was before would be seen again.
-        let Some(schema) = reader.columns() else {
-            return Ok(vec![]);
-        };
-        writer.open = Some(ChunkEncoder::new(&schema, options.job.clone(), options.state, plan.kind)?);
+    // If chunks were cut, rows are left in the last one.
+    if let Some(chunk) = cutter.finish(reader.columns().as_ref())? {
+        done.push(store.put_chunk(chunk).await?);
     }
-    writer.finish().await
+    Ok(done)
 }
 
 fn without_expired(batch: RecordBatch, now: i64) -> Result<RecordBatch> {
@@ -80,54 +81,4 @@ fn without_expired(batch: RecordBatch, now: i64) -> Result<RecordBatch> {
     let live: BooleanArray =
         (0..expires.len()).map(|row| Some(expires.is_null(row) || expires.value(row) > now)).collect();
     filter_record_batch(&batch, &live).map_err(unmergeable)
-}
-
-/// Cuts a stream of rows into chunks, between hashes, whose ranges together are the whole range.
-struct Writer<'a> {
-    store: &'a Store,
-    options: &'a CompactOptions,
-    kind: ChunkKind,
-    /// The part of the range that no finished chunk speaks about.
-    rest: Option<HashRange>,
-    open: Option<ChunkEncoder>,
-    done: Vec<ChunkRef>,
-}
-
-impl Writer<'_> {
-    async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let (Some(&first), Some(rest)) = (hashes(batch).first(), self.rest) else {
-            return Ok(());
-        };
-        // The last row may share its hash with the first of this batch: cut only where they differ.
-        let full = self.open.as_ref().is_some_and(|chunk| {
-            chunk.rows() >= self.options.chunk_rows || chunk.bytes() >= self.options.chunk_bytes
-        });
-        if full
-            && let Some(range) = first.checked_sub(1).and_then(|end| HashRange::new(rest.start(), end))
-            && let Some(chunk) = self.open.take_if(|chunk| chunk.ended_before(first))
-        {
-            self.rest = HashRange::new(first, rest.end());
-            self.put(chunk.finish(range)?).await?;
-        }
-        let chunk = match &mut self.open {
-            Some(chunk) => chunk,
-            none => {
-                let (job, state) = (self.options.job.clone(), self.options.state);
-                none.insert(ChunkEncoder::new(&batch.schema(), job, state, self.kind)?)
-            }
-        };
-        chunk.write(batch)
-    }
-
-    async fn finish(mut self) -> Result<Vec<ChunkRef>> {
-        if let (Some(chunk), Some(range)) = (self.open.take(), self.rest) {
-            self.put(chunk.finish(range)?).await?;
-        }
-        Ok(self.done)
-    }
-
-    async fn put(&mut self, chunk: EncodedChunk) -> Result<()> {
-        self.done.push(self.store.put_chunk(chunk).await?);
-        Ok(())
-    }
 }

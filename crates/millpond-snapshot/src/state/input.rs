@@ -95,7 +95,7 @@ impl Input {
     }
 }
 
-pub(super) fn hashes(batch: &RecordBatch) -> &[u64] {
+pub(crate) fn hashes(batch: &RecordBatch) -> &[u64] {
     batch.column(0).as_primitive::<UInt64Type>().values()
 }
 

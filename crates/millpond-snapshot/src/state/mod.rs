@@ -11,8 +11,13 @@ mod input;
 mod merge;
 mod plan;
 mod reader;
+mod sort;
+mod write;
 
 pub use compact::{CompactOptions, compact};
 pub use diff::{DiffCounts, RowChange, diff_states};
+pub(crate) use input::hashes;
 pub use plan::{CompactionPlan, plan_compaction};
 pub use reader::{StateReader, Tombstones};
+pub(crate) use sort::{BUDGET, Sorted, SortedRows, Sorter};
+pub(crate) use write::{ChunkCutter, ChunkLimits};

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::input::{Input, unmergeable};
 use super::merge::merge_windows;
-use crate::chunk::{ChunkRef, DELETED, StateKind, read_chunk, visible};
+use crate::chunk::{ChunkRef, Columns, DELETED, StateKind, read_chunk_columns, visible};
 use crate::hash::HashRange;
 use crate::store::Store;
 use crate::{Error, Result};
@@ -32,6 +32,7 @@ pub struct StateReader {
     store: Store,
     state: StateKind,
     tombstones: Tombstones,
+    columns: Columns,
     /// Parts of chunks that are not yet open, by the beginning of their ranges.
     pending: VecDeque<(HashRange, usize, ChunkRef)>,
     /// Open parts, oldest chunk first.
@@ -56,10 +57,17 @@ impl StateReader {
             store: store.clone(),
             state,
             tombstones,
+            columns: Columns::ALL,
             pending: pending.into(),
             open: Vec::new(),
             schema: None,
         }
+    }
+
+    /// Decodes only these columns; the batches lack the others.
+    pub fn select(mut self, columns: Columns) -> Self {
+        self.columns = columns;
+        self
     }
 
     /// The next rows; `None` at the end. Batches are never empty.
@@ -176,7 +184,8 @@ impl StateReader {
         let until = least.unwrap_or(first);
         let due = self.pending.partition_point(|(part, ..)| part.start() <= until);
         let due: Vec<_> = self.pending.drain(..due).collect();
-        let readers = due.iter().map(|(part, _, chunk)| read_chunk(&self.store, chunk, self.state, *part));
+        let read = |part, chunk| read_chunk_columns(&self.store, chunk, self.state, part, self.columns);
+        let readers = due.iter().map(|(part, _, chunk)| read(*part, chunk));
         let readers = try_join_all(readers).await?;
         for ((_, age, chunk), reader) in due.iter().zip(readers) {
             let schema = with_deleted(reader.schema());

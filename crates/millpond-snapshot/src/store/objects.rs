@@ -60,6 +60,12 @@ impl Store {
         self.files.as_ref()?.get(&hash)
     }
 
+    /// Whether this is certainly the same store as another, content-addressed objects included.
+    pub(crate) fn is_same(&self, other: &Store) -> bool {
+        let objects = Arc::ptr_eq(&self.objects, &other.objects) || self.address == other.address;
+        objects && self.files.is_none() && other.files.is_none()
+    }
+
     /// The path or URL that the store was opened with.
     pub fn address(&self) -> &str {
         &self.address

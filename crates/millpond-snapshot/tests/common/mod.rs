@@ -84,6 +84,7 @@ pub fn record(chunks: Vec<ChunkRef>) -> SnapshotRecord {
         duration_ms: 12,
         parent: None,
         copied_from: None,
+        edited: None,
         bytes_new: manifest.bytes(),
         bytes_total: manifest.bytes(),
         manifest,

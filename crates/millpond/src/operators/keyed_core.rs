@@ -13,10 +13,11 @@ use super::context::{Context, KeyedContext, TimeDomain, Timer, Timers};
 use super::part::{Frozen, PartSender};
 use crate::dataflow::aligned::{Outputs, Wake};
 use crate::runtime::context::WorkerContext;
-use crate::runtime::failure::{Failure, UserError, for_each_record};
+use crate::runtime::failure::{Failure, UserError, for_each_place, for_each_record};
 use crate::state::codec;
 use crate::state::descriptor::{StateDeclaration, StateDescriptor};
 use crate::state::keyed::KeyedStates;
+use crate::state::keys::Slot;
 use crate::state::operator::OperatorListState;
 use crate::state::setup::KeyedSetup;
 use crate::state::timers::TimerStore;
@@ -47,6 +48,8 @@ pub(crate) struct KeyedCore<K> {
     part: PartSender,
     frozen: Option<Frozen>,
     now: EventTime,
+    /// Where the keys of the batch at hand are; for its room.
+    slots: Vec<Slot>,
 }
 
 /// Declares what every keyed operator keeps besides the states of its function.
@@ -91,6 +94,7 @@ impl<K: Key> KeyedCore<K> {
             part,
             frozen: None,
             now: context.clock.now(),
+            slots: Vec::new(),
         }
     }
 
@@ -109,25 +113,14 @@ impl<K: Key> KeyedCore<K> {
         mut logic: impl FnMut(&T, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
     ) -> Result<(), Failure> {
         self.read_clock();
-        for_each_record(batch, |record| {
-            let Record { timestamp, value } = &record.record;
-            self.with_key(record.hash, &record.key, *timestamp, out, |context| logic(value, context))
-        })
-    }
-
-    /// Runs `logic` for a record of `key`.
-    #[inline]
-    fn with_key<O: Data, S: Data>(
-        &mut self,
-        hash: u64,
-        key: &K,
-        timestamp: EventTime,
-        out: &mut Outputs<Record<O>, Record<S>>,
-        logic: impl FnOnce(&mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
-    ) -> Result<(), UserError> {
-        self.states.select(hash, key);
-        let plain = Context { out, timestamp, watermark: self.watermark.max(self.floor), now: self.now };
-        logic(&mut KeyedContext { plain, key, timers: &self.timers })?;
+        let KeyedCore { states, slots, timers, now, .. } = self;
+        states.find(batch.iter().map(|record| (record.hash, &record.key)), slots);
+        let (watermark, now) = (self.watermark.max(self.floor), *now);
+        for_each_place(batch, |place, KeyedRecord { key, record: Record { timestamp, value }, .. }| {
+            states.select(slots[place]);
+            let plain = Context { out, timestamp: *timestamp, watermark, now };
+            logic(value, &mut KeyedContext { plain, key, timers })
+        })?;
         self.states.settle();
         Ok(())
     }

@@ -125,11 +125,20 @@ pub(crate) fn for_each_record<T: Debug>(
     batch: &[T],
     mut logic: impl FnMut(&T) -> Result<(), UserError>,
 ) -> Result<(), Failure> {
+    for_each_place(batch, |_, record| logic(record))
+}
+
+/// The same, for logic that also wants the record's place in the batch.
+#[inline]
+pub(crate) fn for_each_place<T: Debug>(
+    batch: &[T],
+    mut logic: impl FnMut(usize, &T) -> Result<(), UserError>,
+) -> Result<(), Failure> {
     let at = Cell::new(0);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         for (index, record) in batch.iter().enumerate() {
             at.set(index);
-            logic(record)?;
+            logic(index, record)?;
         }
         Ok::<_, UserError>(())
     }));

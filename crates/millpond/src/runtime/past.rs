@@ -17,7 +17,8 @@ pub(crate) fn first_epoch(base: Option<&Entry>) -> u64 {
 /// The runs of `job` that lead to the snapshot `base`, newest first, each with the last epoch of it that counts.
 pub(crate) fn past(entries: &[Entry], base: &Entry, job: &JobName) -> Vec<(u64, u64)> {
     let mut past = Vec::new();
-    let mut step = (base.job == *job).then(|| (base.run, first_epoch(Some(base)) - 1));
+    let taken_by = base.stems_from().filter(|_| base.job == *job);
+    let mut step = taken_by.map(|run| (run, first_epoch(Some(base)) - 1));
     while let Some((run, last_epoch)) = step {
         past.push((run.0, last_epoch));
         let start = entries.iter().find(|entry| entry.sequence == run).map(|entry| &entry.body);
@@ -25,9 +26,14 @@ pub(crate) fn past(entries: &[Entry], base: &Entry, job: &JobName) -> Vec<(u64, 
             Some(EntryBody::Start { restored_from: Some(SnapshotAddress::Entry(id)), options, .. })
                 if id.job == *job && id.sequence < run =>
             {
-                // The snapshot may be gone; the run that took it is the last that had started by then.
-                let starts = entries.iter().filter(|entry| matches!(entry.body, EntryBody::Start { .. }));
-                let before = starts.map(|entry| entry.sequence).filter(|start| *start < id.sequence).max();
+                let before = match entries.iter().find(|entry| entry.sequence == id.sequence) {
+                    Some(snapshot) => snapshot.stems_from(),
+                    // It is gone; the run that took it is the last that had started by then.
+                    None => {
+                        let starts = entries.iter().filter(|entry| matches!(entry.body, EntryBody::Start { .. }));
+                        starts.map(|entry| entry.sequence).filter(|start| *start < id.sequence).max()
+                    }
+                };
                 let first = options.get(FIRST_EPOCH).and_then(|epoch| epoch.parse::<u64>().ok());
                 before.zip(first.and_then(|first| first.checked_sub(1)))
             }
@@ -41,7 +47,7 @@ pub(crate) fn past(entries: &[Entry], base: &Entry, job: &JobName) -> Vec<(u64, 
 mod tests {
     use std::collections::BTreeMap;
 
-    use millpond_snapshot::log::{SnapshotId, SnapshotRecord};
+    use millpond_snapshot::log::{CopiedFrom, Edited, SnapshotId, SnapshotRecord};
     use millpond_snapshot::manifest::Manifest;
     use millpond_snapshot::{Epoch, Sequence};
 
@@ -66,11 +72,39 @@ mod tests {
             duration_ms: 0,
             parent: None,
             copied_from: None,
+            edited: None,
             bytes_new: 0,
             bytes_total: 0,
             manifest: Manifest::new(job(), Epoch(epoch)),
         };
         Entry::new(job(), Sequence(sequence), Sequence(run), EntryBody::Savepoint(record)).unwrap()
+    }
+
+    /// A snapshot that somebody made from one of run `of`.
+    fn edit(sequence: u64, of: u64, epoch: u64) -> Entry {
+        let mut entry = snapshot(sequence, sequence, epoch);
+        if let EntryBody::Savepoint(record) = &mut entry.body {
+            let id = SnapshotId { job: job(), sequence: Sequence(of) };
+            record.copied_from = Some(CopiedFrom { store: "here".to_owned(), id });
+            record.edited = Some(Edited { changes: Vec::new(), run: Some(Sequence(of)) });
+        }
+        entry
+    }
+
+    #[test]
+    fn an_edited_snapshot_stands_on_the_run_whose_snapshot_was_edited() {
+        // 6 is what somebody made of 2, which run 1 took, after run 4; run 7 goes on from it and takes 8.
+        let entries = [
+            start(1, None, 1),
+            snapshot(2, 1, 9),
+            start(4, Some(2), 10),
+            snapshot(5, 4, 12),
+            edit(6, 1, 9),
+            start(7, Some(6), 10),
+            snapshot(8, 7, 14),
+        ];
+        assert_eq!(past(&entries, &entries[4], &job()), [(1, 9)]);
+        assert_eq!(past(&entries, &entries[6], &job()), [(7, 14), (1, 9)]);
     }
 
     #[test]

@@ -20,7 +20,8 @@ use crate::time::EventTime;
 pub(crate) struct Cursor {
     slot: Cell<Slot>,
     now: Cell<i64>,
-    emptied: Cell<bool>,
+    /// Slots that may have nothing left, each perhaps more than once.
+    emptied: RefCell<Vec<Slot>>,
     tombstoned: RefCell<HashSet<Slot>>,
 }
 
@@ -38,9 +39,9 @@ impl Cursor {
     pub(crate) fn set_now(&self, now: EventTime) {
         self.now.set(now.as_millis());
     }
-    /// A store has removed something: perhaps the key has nothing left.
-    pub(crate) fn emptied(&self) {
-        self.emptied.set(true);
+    /// A store has removed something: perhaps the key in `slot` has nothing left.
+    pub(crate) fn emptied(&self, slot: Slot) {
+        self.emptied.borrow_mut().push(slot);
     }
     /// The next snapshot will write a tombstone for `slot`, which must keep its key until then.
     pub(crate) fn tombstone(&self, slot: Slot) {
@@ -54,6 +55,8 @@ pub(crate) trait Store {
     fn is_present(&self, slot: Slot) -> bool;
     /// Drops what has expired in `slot`; whether anything is left.
     fn sweep(&mut self, slot: Slot) -> bool;
+    /// Reads a little of what is in each of `slots`, so that it is near when it is needed.
+    fn touch(&self, _slots: &[Slot]) {}
     /// Whether entries can expire.
     fn expires(&self) -> bool;
     /// Marks what a snapshot must take: what changed since the last one, or everything, if that was asked for or comes to
@@ -61,6 +64,8 @@ pub(crate) trait Store {
     fn freeze(&mut self, everything: bool, keys: usize) -> bool;
     /// Copies rows of the frozen snapshot, at most `budget`, which is reduced. `true` when nothing is left to copy.
     fn copy_slice(&mut self, budget: &mut usize) -> bool;
+    /// The slots of the rows copied so far.
+    fn copied(&self) -> &[Slot];
     /// The copied rows.
     fn take_rows(&mut self) -> Box<dyn Rows>;
     /// Puts rows of a chunk in place.
@@ -86,6 +91,8 @@ pub(crate) struct KeyedStates<K> {
     key_field: FieldRef,
     /// For each state, whether the snapshot being copied takes all of it.
     whole: Vec<bool>,
+    /// For each state, the keys of its copied rows.
+    copied_keys: Vec<TypedKeys<K>>,
     /// State being copied, counted from the end of the freeze; `None` if no copy is under way.
     copying: Option<usize>,
     sweep_at: usize,
@@ -99,6 +106,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             states,
             key_field,
             whole: Vec::new(),
+            copied_keys: Vec::new(),
             copying: None,
             sweep_at: 0,
         }
@@ -108,14 +116,32 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         self.states.iter().map(|state| &state.declaration)
     }
 
-    /// Moves to `key`.
-    #[inline]
-    pub(crate) fn select(&mut self, hash: u64, key: &K) {
-        let (slot, new) = self.keys.slot(hash, key);
-        self.cursor.slot.set(slot);
-        if new {
-            self.cursor.emptied();
+    /// Finds the slots of all keys of a batch, and brings what the states have for them near.
+    ///
+    /// Keys come in no order, so that each look-up waits for memory. Done one after the other, with nothing in between that
+    /// needs the result, the processor has several of them under way at once.
+    pub(crate) fn find<'k>(&mut self, keys: impl Iterator<Item = (u64, &'k K)>, slots: &mut Vec<Slot>)
+    where
+        K: 'k,
+    {
+        slots.clear();
+        let KeyedStates { keys: table, cursor, .. } = self;
+        slots.extend(keys.map(|(hash, key)| {
+            let (slot, new) = table.slot(hash, key);
+            if new {
+                cursor.emptied(slot);
+            }
+            slot
+        }));
+        for state in &self.states {
+            state.store.borrow().touch(slots);
         }
+    }
+
+    /// Moves to the key in `slot`.
+    #[inline]
+    pub(crate) fn select(&mut self, slot: Slot) {
+        self.cursor.slot.set(slot);
     }
 
     /// Moves to the key in `slot`, and gives it.
@@ -124,12 +150,22 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         self.keys.key(slot).clone()
     }
 
-    /// Forgets the current key if nothing is left of it. To be called after each record and each timer.
+    /// Forgets the keys of which nothing is left. To be called after each batch, when no slot that was found is needed any
+    /// more, and after each timer.
     #[inline]
     pub(crate) fn settle(&mut self) {
-        if self.cursor.emptied.take() {
-            self.release_if_empty(self.cursor.slot());
+        if !self.cursor.emptied.borrow().is_empty() {
+            self.release_emptied();
         }
+    }
+
+    fn release_emptied(&mut self) {
+        let mut emptied = self.cursor.emptied.take();
+        emptied.sort_unstable();
+        emptied.dedup();
+        emptied.drain(..).for_each(|slot| self.release_if_empty(slot));
+        // For its room: nothing is emptied by releasing.
+        self.cursor.emptied.replace(emptied);
     }
 
     fn release_if_empty(&mut self, slot: Slot) {
@@ -156,7 +192,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 self.release_if_empty(slot);
             }
         }
-        self.cursor.emptied.set(false);
+        self.cursor.emptied.borrow_mut().clear();
         true
     }
 
@@ -166,6 +202,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         self.keys.freeze();
         let keys = self.keys.len();
         self.whole = self.states.iter().map(|state| state.store.borrow_mut().freeze(everything, keys)).collect();
+        let keys = || TypedKeys { hashes: Vec::new(), keys: Vec::new(), field: Arc::clone(&self.key_field) };
+        self.copied_keys = self.states.iter().map(|_| keys()).collect();
         self.copying = Some(0);
     }
 
@@ -177,30 +215,35 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     /// Copies at most `budget` rows; the rows of all states, in the order of their declaration, once all are copied.
     pub(crate) fn copy_slice(&mut self, mut budget: usize) -> Option<Vec<KeyedRows>> {
         let mut at = self.copying?;
-        while at < self.states.len() {
-            if !self.states[at].store.borrow_mut().copy_slice(&mut budget) {
-                self.copying = Some(at);
-                return None;
-            }
-            at += 1;
+        let mut done = true;
+        while done && at < self.states.len() {
+            done = self.states[at].store.borrow_mut().copy_slice(&mut budget);
+            at += usize::from(done);
         }
-        let all = {
-            let rows = |state: &Registered| state.store.borrow_mut().take_rows();
-            self.states.iter().zip(&self.whole).map(|(state, whole)| self.with_keys(rows(state), *whole)).collect()
-        };
+        self.copy_keys();
+        self.copying = (!done).then_some(at);
+        if !done {
+            return None;
+        }
+        let keys = self.copied_keys.drain(..);
+        let all = self.states.iter().zip(keys).zip(&self.whole).map(|((state, keys), whole)| KeyedRows {
+            keys: Box::new(keys),
+            rows: state.store.borrow_mut().take_rows(),
+            whole: *whole,
+        });
+        let all = all.collect();
         self.keys.thaw();
-        self.copying = None;
         Some(all)
     }
 
-    fn with_keys(&self, rows: Box<dyn Rows>, whole: bool) -> KeyedRows {
-        let slots = rows.slots();
-        let keys = TypedKeys {
-            hashes: slots.iter().map(|slot| self.keys.hash(*slot)).collect(),
-            keys: slots.iter().map(|slot| self.keys.key(*slot).clone()).collect(),
-            field: Arc::clone(&self.key_field),
-        };
-        KeyedRows { keys: Box::new(keys), rows, whole }
+    /// Copies the keys of the rows that have been copied since the last slice, in slices too.
+    fn copy_keys(&mut self) {
+        for (state, copied) in self.states.iter().zip(&mut self.copied_keys) {
+            let store = state.store.borrow();
+            let slots = &store.copied()[copied.hashes.len()..];
+            copied.hashes.extend(slots.iter().map(|slot| self.keys.hash(*slot)));
+            copied.keys.extend(slots.iter().map(|slot| Some(self.keys.key(*slot).clone())));
+        }
     }
 
     /// Puts the rows of a batch of state number `state` in place: live rows are set, tombstones remove.
@@ -245,6 +288,6 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         for slot in self.keys.slots().collect::<Vec<_>>() {
             self.release_if_empty(slot);
         }
-        self.cursor.emptied.set(false);
+        self.cursor.emptied.borrow_mut().clear();
     }
 }

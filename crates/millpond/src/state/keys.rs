@@ -7,7 +7,9 @@ pub(crate) type Slot = u32;
 
 /// The keys that a subtask knows, each with a slot. Freed slots are used again.
 pub(crate) struct KeyTable<K> {
-    table: HashTable<Slot>,
+    /// By the lowest bits of the hash. A table that grows moves all that it has at once: each is small enough for that.
+    shards: Vec<HashTable<Slot>>,
+    len: usize,
     keys: Vec<K>,
     hashes: Vec<u64>,
     free: Vec<Slot>,
@@ -16,6 +18,14 @@ pub(crate) struct KeyTable<K> {
     /// Slots of keys that are gone but that the snapshot being copied still needs.
     retiring: Vec<Slot>,
     copying: bool,
+}
+
+/// With 25 million keys in a subtask, a shard has 100,000: they are moved in about a millisecond.
+const SHARDS: usize = 256;
+
+#[inline]
+fn shard_of(hash: u64) -> usize {
+    hash as usize % SHARDS
 }
 
 /// The table wants the entropy of a hash in other bits than a hash range leaves free: rotate.
@@ -27,7 +37,8 @@ fn spread(hash: u64) -> u64 {
 impl<K: Clone + Eq> KeyTable<K> {
     pub(crate) fn new() -> Self {
         KeyTable {
-            table: HashTable::new(),
+            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            len: 0,
             keys: Vec::new(),
             hashes: Vec::new(),
             free: Vec::new(),
@@ -40,33 +51,33 @@ impl<K: Clone + Eq> KeyTable<K> {
     /// The slot of `key`, and whether it is new.
     #[inline]
     pub(crate) fn slot(&mut self, hash: u64, key: &K) -> (Slot, bool) {
-        let KeyTable { table, keys, hashes, free, .. } = self;
-        match table.entry(
-            spread(hash),
-            // The table compares seven bits of the hash itself; the key alone decides, and is one place less to look at.
-            |slot| keys[*slot as usize] == *key,
-            |slot| spread(hashes[*slot as usize]),
-        ) {
-            hashbrown::hash_table::Entry::Occupied(entry) => (*entry.get(), false),
-            hashbrown::hash_table::Entry::Vacant(entry) => {
-                let slot = match free.pop() {
-                    Some(slot) => {
-                        keys[slot as usize] = key.clone();
-                        hashes[slot as usize] = hash;
-                        slot
-                    }
-                    None => {
-                        // 2^32 keys a subtask; their slots alone would take 100 GB.
-                        let slot = Slot::try_from(keys.len()).expect("fewer than 2^32 keys in one subtask");
-                        keys.push(key.clone());
-                        hashes.push(hash);
-                        slot
-                    }
-                };
-                entry.insert(slot);
-                (slot, true)
-            }
+        // The table compares seven bits of the hash itself; the key alone decides, and is one place less to look at.
+        match self.shards[shard_of(hash)].find(spread(hash), |slot| self.keys[*slot as usize] == *key) {
+            Some(slot) => (*slot, false),
+            None => (self.insert(hash, key), true),
         }
+    }
+
+    #[cold]
+    fn insert(&mut self, hash: u64, key: &K) -> Slot {
+        let KeyTable { shards, keys, hashes, free, .. } = self;
+        let slot = match free.pop() {
+            Some(slot) => {
+                keys[slot as usize] = key.clone();
+                hashes[slot as usize] = hash;
+                slot
+            }
+            None => {
+                // 2^32 keys a subtask; their slots alone would take 100 GB.
+                let slot = Slot::try_from(keys.len()).expect("fewer than 2^32 keys in one subtask");
+                keys.push(key.clone());
+                hashes.push(hash);
+                slot
+            }
+        };
+        shards[shard_of(hash)].insert_unique(spread(hash), slot, |slot| spread(hashes[*slot as usize]));
+        self.len += 1;
+        slot
     }
 
     pub(crate) fn key(&self, slot: Slot) -> &K {
@@ -81,8 +92,9 @@ impl<K: Clone + Eq> KeyTable<K> {
     /// is being copied, or (`tombstone`) for one that the next snapshot will write.
     pub(crate) fn release(&mut self, slot: Slot, tombstone: bool) {
         let hash = self.hashes[slot as usize];
-        if let Ok(entry) = self.table.find_entry(spread(hash), |other| *other == slot) {
+        if let Ok(entry) = self.shards[shard_of(hash)].find_entry(spread(hash), |other| *other == slot) {
             entry.remove();
+            self.len -= 1;
         }
         if tombstone {
             self.retired.push(slot);
@@ -107,7 +119,7 @@ impl<K: Clone + Eq> KeyTable<K> {
 
     /// Slots that hold a key.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.table.iter().copied()
+        self.shards.iter().flatten().copied()
     }
 
     /// One past the greatest slot ever given out.
@@ -117,6 +129,6 @@ impl<K: Clone + Eq> KeyTable<K> {
 
     /// Keys in the table.
     pub(crate) fn len(&self) -> usize {
-        self.table.len()
+        self.len
     }
 }

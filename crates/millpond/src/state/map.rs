@@ -1,7 +1,7 @@
 //! The store for a map a key. Entries are tracked one by one: a change to one does not rewrite the others.
 
 use std::collections::BTreeMap;
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub(crate) struct MapStore<M, V> {
     entries: usize,
     ttl: Option<Ttl>,
     tracker: Tracker<(Slot, M)>,
+    /// How many maps have been copied of a snapshot that takes everything.
+    copied_maps: Slot,
     copied: MapRows<M, V>,
 }
 
@@ -39,7 +41,7 @@ struct MapRows<M, V> {
     map_key: FieldRef,
     value: FieldRef,
     slots: Vec<Slot>,
-    map_keys: Vec<M>,
+    map_keys: Vec<Option<M>>,
     values: Vec<Option<V>>,
     deleted: Vec<bool>,
     expiries: Option<Vec<Option<i64>>>,
@@ -60,7 +62,7 @@ impl<M: StateValue, V: StateValue> MapRows<M, V> {
 
     fn push(&mut self, slot: Slot, map_key: M, value: Option<V>, expiry: Option<i64>) {
         self.slots.push(slot);
-        self.map_keys.push(map_key);
+        self.map_keys.push(Some(map_key));
         self.deleted.push(value.is_none());
         self.values.push(value);
         if let Some(expiries) = &mut self.expiries {
@@ -70,15 +72,12 @@ impl<M: StateValue, V: StateValue> MapRows<M, V> {
 }
 
 impl<M: StateValue, V: StateValue> Rows for MapRows<M, V> {
-    fn slots(&self) -> &[Slot] {
-        &self.slots
-    }
     fn deleted(&self) -> &[bool] {
         &self.deleted
     }
-    fn columns(&self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
-        let map_keys: Vec<&M> = order.iter().map(|row| &self.map_keys[*row as usize]).collect();
-        let values: Vec<&Option<V>> = order.iter().map(|row| &self.values[*row as usize]).collect();
+    fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
+        let map_keys: Vec<Option<M>> = rows::take(&mut self.map_keys, order);
+        let values: Vec<Option<V>> = rows::take(&mut self.values, order);
         let mut columns = vec![
             (Arc::clone(&self.map_key), codec::encode(&self.map_key, &map_keys)?),
             (Arc::clone(&self.value), codec::encode(&self.value, &values)?),
@@ -86,6 +85,11 @@ impl<M: StateValue, V: StateValue> Rows for MapRows<M, V> {
         columns.extend(self.expiries.as_ref().map(|expiries| rows::expiry_column(order, expiries)));
         Ok(columns)
     }
+}
+
+/// Whether an entry comes later than `other` in the order in which all are copied.
+fn is_behind<M: Ord>(slot: Slot, key: &M, (other_slot, other_key): &(Slot, M)) -> bool {
+    (slot, key) > (*other_slot, other_key)
 }
 
 impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
@@ -96,6 +100,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
             entries: 0,
             ttl,
             tracker: Tracker::new(),
+            copied_maps: 0,
             copied: MapRows::new(Arc::clone(map_key), codec::nullable(value), ttl.is_some()),
         }
     }
@@ -122,7 +127,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
             self.remove_at(slot, key);
         }
         if !gone.is_empty() {
-            self.cursor.emptied();
+            self.cursor.emptied(slot);
         }
     }
 
@@ -143,7 +148,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         let expires_at = self.expiry();
         let MapStore { maps, tracker, copied, .. } = self;
         let entry = maps[slot as usize].get_mut(key)?;
-        if tracker.is_due(entry.mark) {
+        if tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
             copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
             entry.mark = tracker.copied();
         }
@@ -175,7 +180,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         self.expire(slot);
         let value = self.remove_at(slot, key);
         if value.is_some() {
-            self.cursor.emptied();
+            self.cursor.emptied(slot);
         }
         value
     }
@@ -183,7 +188,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     fn remove_at(&mut self, slot: Slot, key: &M) -> Option<V> {
         let entry = self.maps[slot as usize].remove(key)?;
         self.entries -= 1;
-        if self.tracker.is_due(entry.mark) {
+        if self.tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
             self.copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
             // It is in the snapshot being copied, so the next one must say that it went.
             self.tracker.remove(self.tracker.copied(), || (slot, key.clone()));
@@ -200,7 +205,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         while let Some(key) = self.maps[slot as usize].keys().next().cloned() {
             self.remove_at(slot, &key);
         }
-        self.cursor.emptied();
+        self.cursor.emptied(slot);
     }
 
     /// The entries of the current key whose own key is in `range`, in order.
@@ -215,6 +220,35 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         let slot = self.here();
         self.expire(slot);
         self.maps[slot as usize].len()
+    }
+
+    /// Copies the entries of one map that are due, behind the one that was copied last.
+    fn copy_behind(&mut self, last: Option<(Slot, M)>, budget: &mut usize) {
+        let MapStore { maps, tracker, copied, copied_maps: slot, .. } = self;
+        let Some(map) = maps.get_mut(*slot as usize) else { return tracker.came_to_the_end() };
+        let from = match &last {
+            Some((of, key)) if of == slot => Bound::Excluded(key),
+            _ => Bound::Unbounded,
+        };
+        let mut reached = None;
+        for (key, entry) in map.range_mut((from, Bound::Unbounded)) {
+            if *budget == 0 {
+                break;
+            }
+            *budget -= 1;
+            if tracker.is_due(entry.mark, |copied| is_behind(*slot, key, copied)) {
+                copied.push(*slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
+                entry.mark = tracker.copied();
+            }
+            reached = Some(key);
+        }
+        let more = *budget == 0;
+        if let Some(key) = reached {
+            tracker.came_to((*slot, key.clone()));
+        }
+        if !more {
+            *slot += 1;
+        }
     }
 
     fn expiry(&self) -> i64 {
@@ -238,14 +272,8 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
 
     fn freeze(&mut self, everything: bool, _keys: usize) -> bool {
         let everything = everything || self.tracker.is_mostly_changed(self.entries);
-        if everything {
-            for (slot, map) in self.maps.iter_mut().enumerate() {
-                for (key, entry) in map {
-                    self.tracker.change(&mut entry.mark, || (slot as Slot, key.clone()));
-                }
-            }
-        }
-        self.tracker.freeze();
+        self.tracker.freeze(everything);
+        self.copied_maps = 0;
         everything
     }
 
@@ -256,17 +284,22 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
                 Next::Changed((slot, key)) => {
                     let MapStore { maps, tracker, copied, .. } = self;
                     if let Some(entry) = maps.get_mut(slot as usize).and_then(|map| map.get_mut(&key))
-                        && tracker.is_due(entry.mark)
+                        && tracker.is_due(entry.mark, |copied| is_behind(slot, &key, copied))
                     {
                         copied.push(slot, key, Some(entry.value.clone()), Some(entry.expires_at));
                         entry.mark = tracker.copied();
                     }
                 }
                 Next::Removed((slot, key)) => self.copied.push(slot, key, None, None),
+                Next::Behind(last) => self.copy_behind(last, budget),
                 Next::Done => return true,
             }
         }
         false
+    }
+
+    fn copied(&self) -> &[Slot] {
+        &self.copied.slots
     }
 
     fn take_rows(&mut self) -> Box<dyn Rows> {

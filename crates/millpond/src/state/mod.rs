@@ -14,6 +14,8 @@ pub(crate) mod codec;
 pub(crate) mod descriptor;
 pub(crate) mod handles;
 pub(crate) mod keyed;
+#[cfg(test)]
+mod keyed_tests;
 pub(crate) mod keys;
 pub(crate) mod map;
 pub(crate) mod operator;

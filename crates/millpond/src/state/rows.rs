@@ -10,15 +10,12 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::codec;
-use super::keys::Slot;
 use crate::error::Error;
 
 /// Rows copied from one store, in no order, without their keys.
 pub(crate) trait Rows: Send {
-    /// The slot of each row.
-    fn slots(&self) -> &[Slot];
-    /// The columns after the key, with the rows in `order`.
-    fn columns(&self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error>;
+    /// Takes out the columns after the key, with the rows in `order`.
+    fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error>;
     /// Which rows are tombstones.
     fn deleted(&self) -> &[bool];
 }
@@ -26,22 +23,29 @@ pub(crate) trait Rows: Send {
 /// The keys of the rows of one store, resolved while the slots are still valid.
 pub(crate) trait Keys: Send {
     fn hashes(&self) -> &[u64];
-    fn column(&self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error>;
+    /// Takes out the column, with the rows in `order`.
+    fn take_column(&mut self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error>;
 }
 
 /// Keys of type `K` and their hashes, one a row.
 pub(crate) struct TypedKeys<K> {
     pub(crate) hashes: Vec<u64>,
-    pub(crate) keys: Vec<K>,
+    pub(crate) keys: Vec<Option<K>>,
     pub(crate) field: FieldRef,
+}
+
+/// Takes values out in another order. They come from all over memory: to gather them first, in a loop that does nothing
+/// else, lets the processor fetch several at once.
+pub(crate) fn take<T>(values: &mut [Option<T>], order: &[u32]) -> Vec<Option<T>> {
+    order.iter().map(|row| values[*row as usize].take()).collect()
 }
 
 impl<K: Serialize + Send> Keys for TypedKeys<K> {
     fn hashes(&self) -> &[u64] {
         &self.hashes
     }
-    fn column(&self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error> {
-        let keys: Vec<&K> = order.iter().map(|row| &self.keys[*row as usize]).collect();
+    fn take_column(&mut self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error> {
+        let keys = take(&mut self.keys, order);
         Ok((Arc::clone(&self.field), codec::encode(&self.field, &keys)?))
     }
 }
@@ -62,27 +66,19 @@ impl KeyedRows {
     /// The rows as batches of about `most` rows, each with its part of `range`; sorted by hash, tombstones before the
     /// rows that replace them. If the rows are the whole of a state, tombstones are left out.
     pub(crate) fn into_batches(
-        self,
+        mut self,
         range: HashRange,
         most: usize,
     ) -> Result<Vec<(HashRange, RecordBatch)>, Error> {
-        let hashes = self.keys.hashes();
-        let deleted = self.rows.deleted();
-        let rows = u32::try_from(hashes.len())
-            .map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
-        let mut order: Vec<u32> = (0..rows).filter(|row| !(self.whole && deleted[*row as usize])).collect();
-        // A stable sort: rows that are equal in both keep the order in which they were copied.
-        order.sort_by_key(|row| (hashes[*row as usize], !deleted[*row as usize]));
-
-        let hash_at = |at: usize| hashes[order[at] as usize];
+        let order = self.order()?;
         let mut batches = Vec::new();
         let (mut from, mut start) = (0, range.start());
         loop {
             let mut to = (from + most).min(order.len());
-            while to < order.len() && hash_at(to) == hash_at(to - 1) {
+            while to < order.len() && order[to].hash == order[to - 1].hash {
                 to += 1;
             }
-            let end = if to == order.len() { range.end() } else { hash_at(to) - 1 };
+            let end = if to == order.len() { range.end() } else { order[to].hash - 1 };
             let part = HashRange::new(start, end)
                 .ok_or_else(|| Error::job("rows outside the hash range of their subtask"))?;
             batches.push((part, self.batch(&order[from..to])?));
@@ -93,19 +89,36 @@ impl KeyedRows {
         }
     }
 
-    fn batch(&self, order: &[u32]) -> Result<RecordBatch, Error> {
+    fn order(&self) -> Result<Vec<Place>, Error> {
         let (hashes, deleted) = (self.keys.hashes(), self.rows.deleted());
-        let hash: ArrayRef =
-            Arc::new(UInt64Array::from_iter_values(order.iter().map(|row| hashes[*row as usize])));
-        let gone: ArrayRef =
-            Arc::new(BooleanArray::from_iter(order.iter().map(|row| Some(deleted[*row as usize]))));
-        let mut columns = vec![(field("hash", DataType::UInt64), hash), self.keys.column(order)?];
-        columns.extend(self.rows.columns(order)?);
+        let rows = u32::try_from(hashes.len())
+            .map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
+        let kept = (0..rows).filter(|row| !(self.whole && deleted[*row as usize]));
+        let place = |row: u32| Place { hash: hashes[row as usize], live: !deleted[row as usize], row };
+        let mut order: Vec<Place> = kept.map(place).collect();
+        order.sort_unstable();
+        Ok(order)
+    }
+
+    fn batch(&mut self, places: &[Place]) -> Result<RecordBatch, Error> {
+        let hash: ArrayRef = Arc::new(UInt64Array::from_iter_values(places.iter().map(|place| place.hash)));
+        let gone: ArrayRef = Arc::new(BooleanArray::from_iter(places.iter().map(|place| Some(!place.live))));
+        let order: Vec<u32> = places.iter().map(|place| place.row).collect();
+        let mut columns = vec![(field("hash", DataType::UInt64), hash), self.keys.take_column(&order)?];
+        columns.extend(self.rows.take_columns(&order)?);
         columns.push((field("deleted", DataType::Boolean), gone));
         let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(|error| Error::job(format!("a chunk: {error}")))
     }
+}
+
+/// A row's place in a chunk: by hash, tombstones before the rows that replace them, and as they were copied.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    hash: u64,
+    live: bool,
+    row: u32,
 }
 
 fn field(name: &str, data_type: DataType) -> FieldRef {

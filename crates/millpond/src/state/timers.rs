@@ -1,6 +1,7 @@
 //! The store for timers: one clock, any number of keys.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -41,13 +42,10 @@ impl TimerRows {
 }
 
 impl Rows for TimerRows {
-    fn slots(&self) -> &[Slot] {
-        &self.slots
-    }
     fn deleted(&self) -> &[bool] {
         &self.deleted
     }
-    fn columns(&self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
+    fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
         let times = Int64Array::from_iter_values(order.iter().map(|row| self.times[*row as usize]));
         Ok(vec![(Arc::new(Field::new("timestamp", DataType::Int64, false)), Arc::new(times))])
     }
@@ -85,13 +83,14 @@ impl TimerStore {
 
     /// Takes back a timer of the current key.
     pub(crate) fn delete(&mut self, time: EventTime) {
-        self.remove((time, self.cursor.slot()));
-        self.cursor.emptied();
+        let slot = self.cursor.slot();
+        self.remove((time, slot));
+        self.cursor.emptied(slot);
     }
 
     fn remove(&mut self, id: (EventTime, Slot)) {
         let Some(mut mark) = self.timers.remove(&id) else { return };
-        if self.tracker.is_due(mark) {
+        if self.tracker.is_due(mark, |copied| id > *copied) {
             self.copied.push(id, false);
             mark = self.tracker.copied();
         }
@@ -113,8 +112,27 @@ impl TimerStore {
             return None;
         }
         self.remove(id);
-        self.cursor.emptied();
+        self.cursor.emptied(id.1);
         Some(id)
+    }
+
+    /// Copies timers that are due, behind the one that was copied last.
+    fn copy_behind(&mut self, last: Option<(EventTime, Slot)>, budget: &mut usize) {
+        let TimerStore { timers, tracker, copied, .. } = self;
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut reached = None;
+        for (id, mark) in timers.range_mut((from, Bound::Unbounded)).take(*budget + 1) {
+            if tracker.is_due(*mark, |copied| id > copied) {
+                *mark = tracker.copied();
+                copied.push(*id, false);
+            }
+            *budget = budget.saturating_sub(1);
+            reached = Some(*id);
+        }
+        match reached {
+            Some(id) => tracker.came_to(id),
+            None => tracker.came_to_the_end(),
+        }
     }
 }
 
@@ -133,12 +151,7 @@ impl Store for TimerStore {
 
     fn freeze(&mut self, everything: bool, _keys: usize) -> bool {
         let everything = everything || self.tracker.is_mostly_changed(self.timers.len());
-        if everything {
-            for (id, mark) in &mut self.timers {
-                self.tracker.change(mark, || *id);
-            }
-        }
-        self.tracker.freeze();
+        self.tracker.freeze(everything);
         everything
     }
 
@@ -148,17 +161,22 @@ impl Store for TimerStore {
             match self.tracker.next() {
                 Next::Changed(id) => {
                     if let Some(mark) = self.timers.get_mut(&id)
-                        && self.tracker.is_due(*mark)
+                        && self.tracker.is_due(*mark, |copied| id > *copied)
                     {
                         *mark = self.tracker.copied();
                         self.copied.push(id, false);
                     }
                 }
                 Next::Removed(id) => self.copied.push(id, true),
+                Next::Behind(last) => self.copy_behind(last, budget),
                 Next::Done => return true,
             }
         }
         false
+    }
+
+    fn copied(&self) -> &[Slot] {
+        &self.copied.slots
     }
 
     fn take_rows(&mut self) -> Box<dyn Rows> {

@@ -3,6 +3,9 @@
 //! A freeze is a mark: the list of entries that changed since the last one is set aside, and copied out in slices
 //! while the operator works on. An entry that is about to change before it was copied is copied just before. The
 //! cost of a snapshot follows what changed, and no record waits for more than a slice.
+//!
+//! A snapshot that takes everything needs no list: the store copies its entries in the order of their ids, and the
+//! tracker remembers how far it has come.
 
 /// What an entry remembers about itself: when it last changed, and whether a snapshot knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,9 +41,11 @@ pub(crate) struct Tracker<Id> {
 
 /// What is still to be copied.
 #[derive(Debug)]
-struct Frozen<Id> {
-    changed: std::vec::IntoIter<Id>,
-    removed: std::vec::IntoIter<Id>,
+enum Frozen<Id> {
+    /// Tombstones, then what changed.
+    Changes { removed: std::vec::IntoIter<Id>, changed: std::vec::IntoIter<Id> },
+    /// Every entry that was there, but those up to and with this one.
+    Everything { copied: Option<Id> },
 }
 
 /// The next thing to do for a snapshot.
@@ -49,19 +54,29 @@ pub(crate) enum Next<Id> {
     Changed(Id),
     /// Write a tombstone.
     Removed(Id),
+    /// Go on behind this entry: copy those that are [due](Tracker::is_due), and say how far that was
+    /// ([`Tracker::came_to`]) or that it was all ([`Tracker::came_to_the_end`]).
+    Behind(Option<Id>),
     /// The copy is complete.
     Done,
 }
 
-impl<Id> Tracker<Id> {
+impl<Id: Clone> Tracker<Id> {
     pub(crate) fn new() -> Self {
         Tracker { version: 1, changed: Vec::new(), removed: Vec::new(), frozen: None }
     }
 
-    /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied.
+    /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied. `is_behind` says
+    /// whether its id is greater than a given one.
     #[inline]
-    pub(crate) fn is_due(&self, mark: Mark) -> bool {
-        self.frozen.is_some() && mark.version() + 1 == self.version && mark.version() != 0
+    pub(crate) fn is_due(&self, mark: Mark, is_behind: impl FnOnce(&Id) -> bool) -> bool {
+        match &self.frozen {
+            None => false,
+            Some(Frozen::Changes { .. }) => mark.version() + 1 == self.version && mark.version() != 0,
+            Some(Frozen::Everything { copied }) => {
+                mark.version() != self.version && copied.as_ref().is_none_or(is_behind)
+            }
+        }
     }
 
     /// Notes that an entry changes. The caller has copied it if it was due.
@@ -93,12 +108,13 @@ impl<Id> Tracker<Id> {
         changed > 0 && changed.saturating_mul(2) >= live
     }
 
-    /// Sets aside what changed since the last freeze. The last copy is complete by then.
-    pub(crate) fn freeze(&mut self) {
+    /// Sets aside what changed since the last freeze, or all that there is. The last copy is complete by then.
+    pub(crate) fn freeze(&mut self, everything: bool) {
         debug_assert!(self.frozen.is_none(), "one snapshot at a time");
-        self.frozen = Some(Frozen {
-            changed: std::mem::take(&mut self.changed).into_iter(),
-            removed: std::mem::take(&mut self.removed).into_iter(),
+        let (removed, changed) = (std::mem::take(&mut self.removed), std::mem::take(&mut self.changed));
+        self.frozen = Some(match everything {
+            true => Frozen::Everything { copied: None },
+            false => Frozen::Changes { removed: removed.into_iter(), changed: changed.into_iter() },
         });
         self.version += 1;
     }
@@ -106,15 +122,29 @@ impl<Id> Tracker<Id> {
     /// The next entry to copy. Tombstones come first: a key that was removed and came back is written as both, and
     /// the later row counts.
     pub(crate) fn next(&mut self) -> Next<Id> {
-        let Some(frozen) = &mut self.frozen else { return Next::Done };
-        if let Some(id) = frozen.removed.next() {
-            return Next::Removed(id);
+        let next = match &mut self.frozen {
+            None => None,
+            Some(Frozen::Everything { copied }) => return Next::Behind(copied.clone()),
+            Some(Frozen::Changes { removed, changed }) => {
+                removed.next().map(Next::Removed).or_else(|| changed.next().map(Next::Changed))
+            }
+        };
+        next.unwrap_or_else(|| {
+            self.frozen = None;
+            Next::Done
+        })
+    }
+
+    /// All entries up to and with `id` have been looked at, and copied if they were due.
+    pub(crate) fn came_to(&mut self, id: Id) {
+        if let Some(Frozen::Everything { copied }) = &mut self.frozen {
+            *copied = Some(id);
         }
-        if let Some(id) = frozen.changed.next() {
-            return Next::Changed(id);
-        }
+    }
+
+    /// All entries have been.
+    pub(crate) fn came_to_the_end(&mut self) {
         self.frozen = None;
-        Next::Done
     }
 }
 
@@ -128,16 +158,35 @@ mod tests {
         let mut mark = Mark::default();
         tracker.change(&mut mark, || 7);
         tracker.change(&mut mark, || 7);
-        assert!(!tracker.is_due(mark), "nothing is frozen");
-        tracker.freeze();
-        assert!(tracker.is_due(mark));
+        assert!(!tracker.is_due(mark, |copied| 7 > *copied), "nothing is frozen");
+        tracker.freeze(false);
+        assert!(tracker.is_due(mark, |copied| 7 > *copied));
         assert!(matches!(tracker.next(), Next::Changed(7)));
         mark = tracker.copied();
-        assert!(!tracker.is_due(mark) && mark.is_persisted());
+        assert!(!tracker.is_due(mark, |copied| 7 > *copied) && mark.is_persisted());
         assert!(matches!(tracker.next(), Next::Done));
         tracker.change(&mut mark, || 7);
-        tracker.freeze();
-        assert!(tracker.is_due(mark) && mark.is_persisted());
+        tracker.freeze(false);
+        assert!(tracker.is_due(mark, |copied| 7 > *copied) && mark.is_persisted());
+    }
+
+    #[test]
+    fn of_everything_an_entry_is_due_until_it_was_passed_unless_it_came_later() {
+        let mut tracker = Tracker::new();
+        let (mut changed, kept) = (Mark::default(), Mark::RESTORED);
+        tracker.change(&mut changed, || 7);
+        tracker.freeze(true);
+        assert!(tracker.is_due(changed, |copied| 7 > *copied) && tracker.is_due(kept, |copied| 7 > *copied));
+        let mut new = Mark::default();
+        tracker.change(&mut new, || 9);
+        assert!(!tracker.is_due(new, |copied| 9 > *copied), "it was not there at the freeze");
+        assert!(matches!(tracker.next(), Next::Behind(None)));
+        tracker.came_to(7);
+        assert!(!tracker.is_due(kept, |copied| 7 > *copied) && tracker.is_due(kept, |copied| 8 > *copied));
+        assert!(matches!(tracker.next(), Next::Behind(Some(7))));
+        tracker.came_to_the_end();
+        assert!(!tracker.is_due(kept, |copied| 8 > *copied));
+        assert!(matches!(tracker.next(), Next::Done));
     }
 
     #[test]
@@ -147,7 +196,7 @@ mod tests {
         tracker.change(&mut mark, || 1);
         assert!(!tracker.remove(mark, || 1));
         assert!(tracker.remove(Mark::RESTORED, || 2));
-        tracker.freeze();
+        tracker.freeze(false);
         assert!(matches!(tracker.next(), Next::Removed(2)));
     }
 }

@@ -58,14 +58,11 @@ impl<V: StateValue> ValueRows<V> {
 }
 
 impl<V: StateValue> Rows for ValueRows<V> {
-    fn slots(&self) -> &[Slot] {
-        &self.slots
-    }
     fn deleted(&self) -> &[bool] {
         &self.deleted
     }
-    fn columns(&self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
-        let values: Vec<&Option<V>> = order.iter().map(|row| &self.values[*row as usize]).collect();
+    fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
+        let values: Vec<Option<V>> = rows::take(&mut self.values, order);
         let mut columns = vec![(Arc::clone(&self.field), codec::encode(&self.field, &values)?)];
         columns.extend(self.expiries.as_ref().map(|expiries| rows::expiry_column(order, expiries)));
         Ok(columns)
@@ -133,14 +130,12 @@ impl<V: StateValue> ValueStore<V> {
     pub(crate) fn clear(&mut self) {
         let at = self.here();
         self.remove(at);
-        self.cursor.emptied();
+        self.cursor.emptied(at as Slot);
     }
 
     #[inline]
     fn before_change(&mut self, at: usize) {
-        if self.tracker.is_due(self.entries[at].mark) {
-            self.copy(at);
-        }
+        self.copy_if_due(at);
         self.tracker.change(&mut self.entries[at].mark, || at as Slot);
     }
 
@@ -148,9 +143,7 @@ impl<V: StateValue> ValueStore<V> {
         if self.entries[at].value.is_none() {
             return;
         }
-        if self.tracker.is_due(self.entries[at].mark) {
-            self.copy(at);
-        }
+        self.copy_if_due(at);
         if self.tracker.remove(self.entries[at].mark, || at as Slot) {
             self.cursor.tombstone(at as Slot);
         }
@@ -162,7 +155,14 @@ impl<V: StateValue> ValueStore<V> {
     fn expire(&mut self, at: usize) {
         if self.entries[at].value.is_some() && self.expiries[at] <= self.cursor.now() {
             self.remove(at);
-            self.cursor.emptied();
+            self.cursor.emptied(at as Slot);
+        }
+    }
+
+    #[inline]
+    fn copy_if_due(&mut self, at: usize) {
+        if self.tracker.is_due(self.entries[at].mark, |copied| at > *copied as usize) {
+            self.copy(at);
         }
     }
 
@@ -170,8 +170,8 @@ impl<V: StateValue> ValueStore<V> {
         if let Some(value) = &self.entries[at].value {
             let expiry = self.ttl.map(|_| self.expiries[at]);
             self.copied.push(at as Slot, Some(value.clone()), expiry);
+            self.entries[at].mark = self.tracker.copied();
         }
-        self.entries[at].mark = self.tracker.copied();
     }
 }
 
@@ -187,20 +187,19 @@ impl<V: StateValue> Store for ValueStore<V> {
         self.is_present(slot)
     }
 
+    fn touch(&self, slots: &[Slot]) {
+        let marks = slots.iter().filter_map(|slot| self.entries.get(*slot as usize)).map(|entry| entry.mark);
+        let changed = marks.filter(|mark| mark.is_persisted()).count();
+        std::hint::black_box(changed);
+    }
+
     fn expires(&self) -> bool {
         self.ttl.is_some()
     }
 
     fn freeze(&mut self, everything: bool, keys: usize) -> bool {
         let everything = everything || self.tracker.is_mostly_changed(keys);
-        if everything {
-            for at in 0..self.entries.len() {
-                if self.entries[at].value.is_some() {
-                    self.tracker.change(&mut self.entries[at].mark, || at as Slot);
-                }
-            }
-        }
-        self.tracker.freeze();
+        self.tracker.freeze(everything);
         everything
     }
 
@@ -208,17 +207,23 @@ impl<V: StateValue> Store for ValueStore<V> {
         while *budget > 0 {
             *budget -= 1;
             match self.tracker.next() {
-                Next::Changed(slot) => {
-                    let at = slot as usize;
-                    if self.tracker.is_due(self.entries[at].mark) {
-                        self.copy(at);
-                    }
-                }
+                Next::Changed(slot) => self.copy_if_due(slot as usize),
                 Next::Removed(slot) => self.copied.push(slot, None, None),
+                Next::Behind(slot) => match slot.map_or(0, |slot| slot as usize + 1) {
+                    at if at < self.entries.len() => {
+                        self.copy_if_due(at);
+                        self.tracker.came_to(at as Slot);
+                    }
+                    _ => self.tracker.came_to_the_end(),
+                },
                 Next::Done => return true,
             }
         }
         false
+    }
+
+    fn copied(&self) -> &[Slot] {
+        &self.copied.slots
     }
 
     fn take_rows(&mut self) -> Box<dyn Rows> {

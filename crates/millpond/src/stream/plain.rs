@@ -174,15 +174,16 @@ impl<'s, T: Data> Stream<'s, T> {
     pub fn key_by<K: Key>(self, key: impl Fn(&T) -> K + 'static) -> KeyedStream<'s, K, T> {
         let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
             let flow = Arc::clone(&context.flow);
+            // For its room.
+            let mut keys = Vec::new();
             stateless(stream, "key_by", context.reporter(self.operator), move |batch, out| {
                 flow.enter(batch.len());
-                let mut keys = Vec::with_capacity(batch.len());
                 for_each_record(batch, |record| {
                     let key = key(&record.value);
                     keys.push((key_hash(&key)?, key));
                     Ok(())
                 })?;
-                let records = batch.drain(..).zip(keys);
+                let records = batch.drain(..).zip(keys.drain(..));
                 out.extend(records.map(|(record, (hash, key))| KeyedRecord { hash, key, record }));
                 Ok(())
             })

@@ -15,6 +15,14 @@ pub(crate) fn flights() -> &'static Path {
     &PATH
 }
 
+/// The `bootstrap` example.
+#[allow(dead_code, reason = "each test program uses some of these")]
+pub(crate) fn bootstrap() -> &'static Path {
+    static PATH: LazyLock<PathBuf> =
+        LazyLock::new(|| built("examples/bootstrap", &["-p", "millpond-examples", "--example", "bootstrap"]));
+    &PATH
+}
+
 /// The `millpond` command.
 pub(crate) fn millpond() -> &'static Path {
     static PATH: LazyLock<PathBuf> =

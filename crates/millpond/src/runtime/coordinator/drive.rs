@@ -346,6 +346,7 @@ impl<'a> Driver<'a> {
             duration_ms: u64::try_from(pending.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             parent: parent.map(Entry::id),
             copied_from: None,
+            edited: None,
             bytes_new: bytes.0,
             bytes_total: bytes.1,
             manifest,
@@ -559,6 +560,7 @@ impl<'a> Driver<'a> {
             duration_ms: 0,
             parent: Some(id),
             copied_from: None,
+            edited: None,
             bytes_new: 0,
             ..record.clone()
         };

@@ -1,0 +1,207 @@
+//! What a snapshot has, against plain maps that are copied at the freeze.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use millpond_snapshot::chunk::StateKind;
+use millpond_snapshot::hash::{HashRange, key_hash};
+use proptest::prelude::*;
+
+use super::codec;
+use super::descriptor::StateDescriptor;
+use super::handles::{MapState, ValueState};
+use super::keyed::KeyedStates;
+use super::rows::KeyedRows;
+use super::setup::KeyedSetup;
+use super::timers::TimerStore;
+use crate::time::EventTime;
+
+/// Value by key; value by key and map key; timers of keys.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Model {
+    values: BTreeMap<u64, u64>,
+    maps: BTreeMap<(u64, u8), u64>,
+    timers: BTreeMap<(u64, i64), ()>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// What happens to the keys of a batch, each in turn.
+    Batch(Vec<(u64, Change)>),
+    /// The end of an epoch, and whether the snapshot takes everything.
+    Freeze(bool),
+    /// So many rows are copied.
+    Slice(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Set(u64),
+    Clear,
+    Insert(u8, u64),
+    Remove(u8),
+    ClearMap,
+    Timer(i64),
+    DeleteTimer(i64),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        4 => (0..9_u64).prop_map(Change::Set),
+        2 => Just(Change::Clear),
+        4 => (0..4_u8, 0..9_u64).prop_map(|(key, value)| Change::Insert(key, value)),
+        2 => (0..4_u8).prop_map(Change::Remove),
+        1 => Just(Change::ClearMap),
+        2 => (0..5_i64).prop_map(Change::Timer),
+        2 => (0..5_i64).prop_map(Change::DeleteTimer),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => prop::collection::vec((0..12_u64, change()), 1..8).prop_map(Step::Batch),
+        1 => any::<bool>().prop_map(Step::Freeze),
+        3 => (1..5_usize).prop_map(Step::Slice),
+    ]
+}
+
+struct Subject {
+    states: KeyedStates<u64>,
+    value: ValueState<u64>,
+    map: MapState<u8, u64>,
+    timers: Rc<RefCell<TimerStore>>,
+    /// As it stands.
+    now: Model,
+    /// As it stood at the last freeze.
+    frozen: Model,
+    /// As the snapshots tell.
+    told: Model,
+}
+
+impl Subject {
+    fn new() -> Self {
+        let mut setup = KeyedSetup::new::<u64>(0, 1);
+        let (value, map) = (setup.value("value"), setup.map("map"));
+        let timers = Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
+        setup.register(StateDescriptor::new("timers"), StateKind::Timers, None, None, Rc::clone(&timers) as _);
+        let key = codec::column::<u64>("key").unwrap();
+        let states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key);
+        let [now, frozen, told] = std::array::from_fn(|_| Model::default());
+        Subject { states, value, map, timers, now, frozen, told }
+    }
+
+    fn batch(&mut self, batch: &[(u64, Change)]) {
+        let mut slots = Vec::new();
+        self.states.find(batch.iter().map(|(key, _)| (key_hash(key).unwrap(), key)), &mut slots);
+        for ((key, change), slot) in batch.iter().zip(&slots) {
+            self.states.select(*slot);
+            self.change(*key, *change);
+        }
+        self.states.settle();
+    }
+
+    fn change(&mut self, key: u64, change: Change) {
+        let Subject { value, map, timers, now, .. } = self;
+        match change {
+            Change::Set(to) => {
+                value.set(to);
+                now.values.insert(key, to);
+            }
+            Change::Clear => {
+                value.clear();
+                now.values.remove(&key);
+            }
+            Change::Insert(map_key, to) => {
+                assert_eq!(map.insert(map_key, to), now.maps.insert((key, map_key), to));
+            }
+            Change::Remove(map_key) => {
+                assert_eq!(map.remove(&map_key), now.maps.remove(&(key, map_key)));
+            }
+            Change::ClearMap => {
+                map.clear();
+                now.maps.retain(|(of, _), _| *of != key);
+            }
+            Change::Timer(time) => {
+                timers.borrow_mut().register(EventTime::from_millis(time));
+                now.timers.insert((key, time), ());
+            }
+            Change::DeleteTimer(time) => {
+                timers.borrow_mut().delete(EventTime::from_millis(time));
+                now.timers.remove(&(key, time));
+            }
+        }
+    }
+
+    fn freeze(&mut self, everything: bool) {
+        self.slice(usize::MAX);
+        self.states.freeze(everything);
+        self.frozen = self.now.clone();
+    }
+
+    fn slice(&mut self, budget: usize) {
+        let Some(rows) = self.states.copy_slice(budget) else { return };
+        let [values, maps, timers]: [KeyedRows; 3] = rows.try_into().unwrap_or_else(|_| panic!("three states"));
+        let told = &mut self.told;
+        tell(&mut told.values, values, |batch, row| (column(batch, "key", row), column(batch, "value", row)));
+        tell(&mut told.maps, maps, |batch, row| {
+            (
+                (column::<u64>(batch, "key", row).unwrap(), column::<u8>(batch, "map_key", row).unwrap()).into(),
+                column(batch, "value", row),
+            )
+        });
+        tell(&mut told.timers, timers, |batch, row| {
+            (
+                (column::<u64>(batch, "key", row).unwrap(), column::<i64>(batch, "timestamp", row).unwrap())
+                    .into(),
+                Some(()),
+            )
+        });
+        assert_eq!(self.told, self.frozen);
+    }
+}
+
+fn column<T: serde::de::DeserializeOwned>(batch: &arrow_array::RecordBatch, name: &str, row: usize) -> Option<T> {
+    let values: Vec<Option<T>> = codec::decode_column(batch, name).unwrap();
+    values.into_iter().nth(row).flatten()
+}
+
+/// Applies the rows of a snapshot to what the ones before it told.
+fn tell<I: Ord + Clone + std::fmt::Debug, V>(
+    told: &mut BTreeMap<I, V>,
+    rows: KeyedRows,
+    row_at: impl Fn(&arrow_array::RecordBatch, usize) -> (Option<I>, Option<V>),
+) {
+    if rows.whole {
+        told.clear();
+    }
+    let mut seen = BTreeSet::new();
+    for (_, batch) in rows.into_batches(HashRange::FULL, 3).unwrap() {
+        for row in 0..batch.num_rows() {
+            let (id, value) = row_at(&batch, row);
+            let (id, deleted) = (id.unwrap(), column::<bool>(&batch, "deleted", row).unwrap());
+            assert!(seen.insert((id.clone(), deleted)), "{id:?} is there twice");
+            match deleted {
+                true => told.remove(&id),
+                false => told.insert(id, value.unwrap()),
+            };
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn snapshots_tell_what_was_there_at_each_freeze(steps in prop::collection::vec(step(), 1..120)) {
+        let mut subject = Subject::new();
+        for step in steps {
+            match step {
+                Step::Batch(batch) => subject.batch(&batch),
+                Step::Freeze(everything) => subject.freeze(everything),
+                Step::Slice(budget) => subject.slice(budget),
+            }
+        }
+        subject.freeze(false);
+        subject.slice(usize::MAX);
+        prop_assert_eq!(subject.told, subject.now);
+    }
+}
