@@ -67,7 +67,9 @@ fn run(command: Command) -> Result<()> {
         patience: command.patience,
     };
     let all = suite::all();
-    if let Some(unknown) = command.names.iter().find(|name| *name != "all" && !all.iter().any(|b| b.name == **name)) {
+    if let Some(unknown) =
+        command.names.iter().find(|name| *name != "all" && !all.iter().any(|b| b.name == **name))
+    {
         bail!("there is no benchmark '{unknown}'\n{}", after_help());
     }
     for benchmark in all {

@@ -18,7 +18,8 @@ pub struct Rest {
 impl Rest {
     /// At this URL.
     pub fn at(base: String) -> Self {
-        let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+        let config =
+            ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
         Rest { base, agent: config.into() }
     }
 
@@ -55,7 +56,8 @@ impl Rest {
     pub fn savepoint(&self, job: &str, format: &str, patience: Duration) -> Result<(String, Duration)> {
         let asked = Instant::now();
         let answer = self.post(&format!("/jobs/{job}/savepoints"), &json!({ "formatType": format }))?;
-        let id = answer["request-id"].as_str().context("a savepoint was asked for, and no id was given")?.to_owned();
+        let id =
+            answer["request-id"].as_str().context("a savepoint was asked for, and no id was given")?.to_owned();
         while asked.elapsed() < patience {
             let status = self.get(&format!("/jobs/{job}/savepoints/{id}"))?;
             if status["status"]["id"] == "COMPLETED" {

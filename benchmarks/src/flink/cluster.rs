@@ -44,9 +44,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Cluster {
     job_manager: Child,
     task_manager: Child,
+    task_manager_log: PathBuf,
     directory: PathBuf,
     class_path: String,
-    jobs: PathBuf,
+    flink: Flink,
     rest: Rest,
 }
 
@@ -66,18 +67,29 @@ impl Cluster {
         let mut command = java(&directory, &class_path, &["-Xmx1g"], entry);
         let job_manager = spawn(&mut command, &directory.join("log/job-manager.log"))?;
 
-        let memory = task_manager_flags(flink, &directory, &class_path)?;
-        let flags: Vec<&str> = memory.java.split_whitespace().collect();
-        let entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner";
-        let mut command = java(&directory, &class_path, &flags, entry);
-        command.args(memory.flink.split_whitespace());
-        let task_manager = spawn(&mut command, &directory.join("log/task-manager.log"))?;
-
+        let log = directory.join("log/task-manager-1.log");
+        let task_manager = start_task_manager(flink, &directory, &class_path, &log)?;
         let rest = Rest::at(format!("http://127.0.0.1:{rest_port}"));
+        let flink = flink.clone();
         let mut cluster =
-            Cluster { job_manager, task_manager, directory, class_path, jobs: flink.jobs().to_owned(), rest };
+            Cluster { job_manager, task_manager, task_manager_log: log, directory, class_path, flink, rest };
         cluster.await_slots(slots)?;
         Ok(cluster)
+    }
+
+    /// Kills the process that does the work, without asking, and starts another.
+    pub fn replace_worker(&mut self) -> Result<()> {
+        self.task_manager.kill()?;
+        self.task_manager.wait()?;
+        self.task_manager_log = self.directory.join(format!("log/task-manager-after-{}.log", self.worker()));
+        self.task_manager =
+            start_task_manager(&self.flink, &self.directory, &self.class_path, &self.task_manager_log)?;
+        Ok(())
+    }
+
+    /// What the process that does the work has written.
+    pub fn worker_log(&self) -> &Path {
+        &self.task_manager_log
     }
 
     fn await_slots(&mut self, slots: usize) -> Result<()> {
@@ -88,17 +100,21 @@ impl Cluster {
             {
                 return Ok(());
             }
-            for (process, name) in [(&mut self.job_manager, "job"), (&mut self.task_manager, "task")] {
-                if let Some(status) = process.try_wait()? {
-                    let log = self.directory.join(format!("log/{name}-manager.log"));
-                    bail!("Flink's {name} manager ended with {status}; see {}", log.display());
-                }
+            let ended = (self.job_manager.try_wait()?, self.task_manager.try_wait()?);
+            if let (Some(status), _) | (_, Some(status)) = ended {
+                bail!("a process of Flink's ended with {status}: {}", self.last_words());
             }
             if Instant::now() > deadline {
-                bail!("Flink has not come up within {} s; see {}", PATIENCE.as_secs(), self.directory.display());
+                bail!("Flink has not come up within {} s: {}", PATIENCE.as_secs(), self.last_words());
             }
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// The ends of its logs, which go with its directory.
+    fn last_words(&self) -> String {
+        let last = |path: &Path| end(&fs::read_to_string(path).unwrap_or_default());
+        format!("{}\n{}", last(&self.directory.join("log/job-manager.log")), last(&self.task_manager_log))
     }
 
     /// The cluster's REST interface.
@@ -120,7 +136,7 @@ impl Cluster {
         let entry = "org.apache.flink.client.cli.CliFrontend";
         let mut command = java(&self.directory, &self.class_path, &["-Xmx512m"], entry);
         command.env("FLINK_CONF_DIR", self.directory.join("conf"));
-        command.arg("run").args(options).args(["-c", class]).arg(&self.jobs).args(arguments);
+        command.arg("run").args(options).args(["-c", class]).arg(self.flink.jobs()).args(arguments);
         command
     }
 
@@ -131,7 +147,7 @@ impl Cluster {
         let output = self.client(&options, class, arguments).output().context("java could not be started")?;
         let text = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
-            bail!("Flink's job failed: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+            bail!("Flink's job failed: {}", end(&text));
         }
         let mut outcome = Outcome::read(&text)?;
         outcome.cpu_seconds = self.cpu_seconds() - before;
@@ -146,7 +162,7 @@ impl Cluster {
         let id = text.lines().find_map(|line| line.split_once("JobID ")).map(|(_, id)| id.trim().to_owned());
         match id {
             Some(id) if output.status.success() => Ok(id),
-            _ => bail!("Flink has not taken the job: {text}\n{}", String::from_utf8_lossy(&output.stderr)),
+            _ => bail!("Flink has not taken the job: {}", end(&text)),
         }
     }
 }
@@ -158,6 +174,12 @@ impl Drop for Cluster {
             let _ = child.wait();
         }
     }
+}
+
+/// The last lines of a log.
+fn end(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 fn java(directory: &Path, class_path: &str, flags: &[&str], class: &str) -> Command {
@@ -172,6 +194,15 @@ fn java(directory: &Path, class_path: &str, flags: &[&str], class: &str) -> Comm
         command.arg("--configDir").arg(conf);
     }
     command
+}
+
+fn start_task_manager(flink: &Flink, directory: &Path, class_path: &str, log: &Path) -> Result<Child> {
+    let memory = task_manager_flags(flink, directory, class_path)?;
+    let flags: Vec<&str> = memory.java.split_whitespace().collect();
+    let entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner";
+    let mut command = java(directory, class_path, &flags, entry);
+    command.args(memory.flink.split_whitespace());
+    spawn(&mut command, log)
 }
 
 fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
@@ -203,7 +234,8 @@ fn task_manager_flags(flink: &Flink, directory: &Path, class_path: &str) -> Resu
     }
 }
 
-fn free_port() -> Result<u16> {
+/// A port of loopback that nobody listens on.
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
@@ -231,7 +263,10 @@ rest.bind-address: localhost
 rest.port: {rest_port}
 io.tmp.dirs: {directory}/tmp
 pipeline.generic-types: false
-restart-strategy.type: none
+restart-strategy.type: fixed-delay
+restart-strategy.fixed-delay.attempts: 5
+restart-strategy.fixed-delay.delay: 0 s
+metrics.fetcher.update-interval: 100
 state.backend.type: {state}
 execution.checkpointing.incremental: {incremental}
 execution.checkpointing.storage: filesystem

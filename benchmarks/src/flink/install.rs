@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 pub const VERSION: &str = "2.3.0";
 
 /// An unpacked Flink and the compiled jobs.
+#[derive(Clone)]
 pub struct Flink {
     /// Where Flink's own jars lie: a folder with `lib` and `bin`.
     home: PathBuf,

@@ -3,5 +3,5 @@
 pub mod cluster;
 pub mod install;
 
-pub use cluster::{Backend, Cluster};
+pub use cluster::{Backend, Cluster, free_port};
 pub use install::Flink;

@@ -47,7 +47,7 @@ pub struct Lab {
     scratch: tempfile::TempDir,
     flink: Option<Flink>,
     cluster: Option<(Backend, Cluster)>,
-    stores: usize,
+    numbers: usize,
 }
 
 impl Lab {
@@ -59,17 +59,23 @@ impl Lab {
             Some(parent) => builder.tempdir_in(parent).with_context(|| parent.display().to_string())?,
             None => builder.tempdir()?,
         };
-        Ok(Lab { settings, scratch, flink: None, cluster: None, stores: 0 })
+        Ok(Lab { settings, scratch, flink: None, cluster: None, numbers: 0 })
     }
 
     /// A directory that nobody has had before.
     pub fn fresh(&mut self, name: &str) -> PathBuf {
-        self.stores += 1;
-        self.scratch.path().join(format!("{name}-{}", self.stores))
+        let number = self.number();
+        self.scratch.path().join(format!("{name}-{number}"))
+    }
+
+    /// A number that nobody has had before.
+    pub fn number(&mut self) -> usize {
+        self.numbers += 1;
+        self.numbers
     }
 
     /// A child process of this binary.
-    fn own(&self, arguments: &[String]) -> Result<Command> {
+    pub fn own(&self, arguments: &[String]) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(arguments).stdin(Stdio::null());
         Ok(command)
@@ -92,11 +98,11 @@ impl Lab {
     }
 
     /// A Flink cluster with this backend. One with another backend ends first.
-    pub fn flink(&mut self, backend: Backend) -> Result<&Cluster> {
+    pub fn flink(&mut self, backend: Backend) -> Result<&mut Cluster> {
         if self.cluster.as_ref().is_none_or(|(running, _)| *running != backend) {
             self.cluster = None;
-            let flink = match self.flink.take() {
-                Some(flink) => flink,
+            let flink = match &self.flink {
+                Some(flink) => flink.clone(),
                 None => Flink::install(&self.settings.cache)?,
             };
             let directory = self.fresh("flink");
@@ -105,7 +111,7 @@ impl Lab {
             self.flink = Some(flink);
             self.cluster = Some((backend, cluster?));
         }
-        match &self.cluster {
+        match &mut self.cluster {
             Some((_, cluster)) => Ok(cluster),
             None => bail!("no Flink cluster"),
         }

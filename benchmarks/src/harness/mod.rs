@@ -13,7 +13,7 @@ mod report;
 mod rounds;
 mod sample;
 
-pub use lab::{Lab, Settings};
+pub use lab::{Lab, Running, Settings, bytes_under};
 pub use report::Report;
 pub use rounds::run;
 pub use sample::{Bound, Sample, Subject, Target};

@@ -10,6 +10,7 @@ pub(super) fn figure(name: &str, value: f64) -> String {
     let unit = name.rsplit('_').next().unwrap_or_default();
     match unit {
         _ if name.ends_with("bytes") => format!("{:.1} MB", value / 1e6),
+        "ratio" => format!("{value:.4}"),
         "ms" => format!("{value:.1} ms"),
         "seconds" => format!("{value:.3} s"),
         _ if name.ends_with("per_second") => format!("{:.2} M/s", value / 1e6),
@@ -18,12 +19,7 @@ pub(super) fn figure(name: &str, value: f64) -> String {
 }
 
 fn spread(name: &str, spread: Spread) -> String {
-    format!(
-        "{} ({} – {})",
-        figure(name, spread.median),
-        figure(name, spread.least),
-        figure(name, spread.greatest)
-    )
+    format!("{} ({} – {})", figure(name, spread.median), figure(name, spread.least), figure(name, spread.greatest))
 }
 
 fn bound(target: &Target) -> String {

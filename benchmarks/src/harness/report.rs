@@ -120,7 +120,10 @@ mod tests {
     #[test]
     fn the_median_of_an_even_number_lies_between_the_middle_two() {
         assert_eq!(Spread::of(vec![4.0, 1.0, 3.0, 2.0]).map(|s| s.median), Some(2.5));
-        assert_eq!(Spread::of(vec![5.0, 1.0, 9.0]).map(|s| (s.least, s.median, s.greatest)), Some((1.0, 5.0, 9.0)));
+        assert_eq!(
+            Spread::of(vec![5.0, 1.0, 9.0]).map(|s| (s.least, s.median, s.greatest)),
+            Some((1.0, 5.0, 9.0))
+        );
         assert_eq!(Spread::of(vec![]), None);
     }
 

@@ -39,10 +39,9 @@ fn agree(reports: &[SubjectReport]) -> Result<()> {
         for result in report.samples.iter().filter_map(|sample| sample.result) {
             match known {
                 None => known = Some((&report.name, result)),
-                Some((name, expected)) if expected != result => bail!(
-                    "{name} and {} differ: {expected:?} and {result:?} (rows, check)",
-                    report.name
-                ),
+                Some((name, expected)) if expected != result => {
+                    bail!("{name} and {} differ: {expected:?} and {result:?} (rows, check)", report.name)
+                }
                 Some(_) => {}
             }
         }

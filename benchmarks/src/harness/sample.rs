@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Lab;
 use crate::outcome::Outcome;
+use crate::tally::latency_figures;
 
 /// One who takes part.
 pub trait Subject {
@@ -51,8 +52,13 @@ impl From<Outcome> for Sample {
             cpu_seconds: outcome.cpu_seconds,
             ..Sample::default()
         };
-        let sample = sample.with("records_per_second", outcome.rate()).with("cpu_ns_per_record", nanoseconds);
-        if outcome.peak_bytes > 0 { sample.with("peak_bytes", outcome.peak_bytes as f64) } else { sample }
+        let mut sample = sample.with("records_per_second", outcome.rate()).with("cpu_ns_per_record", nanoseconds);
+        if outcome.peak_bytes > 0 {
+            sample = sample.with("peak_bytes", outcome.peak_bytes as f64);
+        }
+        sample.figures.extend(latency_figures(&outcome.latencies).map(|(name, value)| (name.to_owned(), value)));
+        sample.figures.extend(outcome.figures);
+        sample
     }
 }
 

@@ -3,23 +3,22 @@
 use millpond::sink::{Sink, SinkContext};
 use millpond::{Data, EventTime, UserError};
 
-use crate::outcome::{Local, Tally};
+use crate::tally::{Local, Tally, Wanted};
 
 /// Adds what it is given up into a [`Tally`].
 pub(super) struct TallySink<F> {
-    tally: Tally,
     local: Local,
-    check: F,
+    take: F,
 }
 
 impl<F> TallySink<F> {
-    /// `check` makes a number of a row.
-    pub(super) fn new(tally: &Tally, check: F) -> Self {
-        TallySink { tally: tally.clone(), local: Local::default(), check }
+    /// `take` takes a row in.
+    pub(super) fn new(tally: &Tally, wanted: Wanted, take: F) -> Self {
+        TallySink { local: tally.local(wanted), take }
     }
 }
 
-impl<T: Data, F: Fn(&T) -> u64 + 'static> Sink<T> for TallySink<F> {
+impl<T: Data, F: Fn(&T, &mut Local) + 'static> Sink<T> for TallySink<F> {
     type Prepared = ();
 
     fn describe(&self) -> String {
@@ -32,12 +31,12 @@ impl<T: Data, F: Fn(&T) -> u64 + 'static> Sink<T> for TallySink<F> {
 
     #[inline]
     fn write(&mut self, value: &T, _: EventTime) -> Result<(), UserError> {
-        self.local.take((self.check)(value));
+        (self.take)(value, &mut self.local);
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), UserError> {
-        self.tally.add(&mut self.local);
+        self.local.flush();
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-use crate::jobs::keyed_sum::Shape;
+use crate::work::keyed_sum::Keys;
 
 /// Whose ground.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -39,6 +39,21 @@ pub struct Options {
     /// Threads
     #[arg(short, long, default_value_t = 2)]
     parallelism: usize,
+}
+
+impl Options {
+    fn keys(&self) -> Keys {
+        Keys { all: self.keys, hot: self.keys }
+    }
+}
+
+/// What a record looks like.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Shape {
+    /// A number and a number.
+    Numbers,
+    /// A text and a struct.
+    Texts,
 }
 
 /// Runs the peer that the first argument names.

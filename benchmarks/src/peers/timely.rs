@@ -10,10 +10,9 @@ use timely::dataflow::operators::generic::operator::{Operator, source};
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::{Config, ExchangeData};
 
-use super::Options;
-use crate::jobs::keyed_sum::Shape;
-use crate::outcome::{Local, Tally};
-use crate::work::keyed_sum::{Totals, check_pair, check_totals, pair, payment};
+use super::{Options, Shape};
+use crate::tally::{Tally, Wanted};
+use crate::work::keyed_sum::{Keys, Totals, check_pair, check_totals, pair, payment};
 use crate::work::mix::mix;
 
 /// Records a source makes before others get their turn.
@@ -37,7 +36,7 @@ trait Work: Clone + 'static {
 
 #[derive(Clone)]
 struct Numbers {
-    keys: u64,
+    keys: Keys,
 }
 
 impl Work for Numbers {
@@ -68,7 +67,7 @@ impl Work for Numbers {
 
 #[derive(Clone)]
 struct Texts {
-    keys: u64,
+    keys: Keys,
     hasher: DefaultHashBuilder,
 }
 
@@ -98,7 +97,7 @@ impl Work for Texts {
 }
 
 pub fn run(options: &Options) {
-    let keys = options.keys;
+    let keys = options.keys();
     match options.shape {
         Shape::Numbers => dataflow(options, Numbers { keys }),
         // One hasher for all workers: they must agree where a key belongs.
@@ -127,7 +126,9 @@ fn dataflow<W: Work + Send + Sync>(options: &Options, work: W) {
                         return;
                     }
                     let end = records.min(next + SLICE * step);
-                    output.session(held).give_iterator((next..end).step_by(step as usize).map(|index| make.make(index)));
+                    output
+                        .session(held)
+                        .give_iterator((next..end).step_by(step as usize).map(|index| make.make(index)));
                     next += SLICE * step;
                     slices += 1;
                     if next >= records {
@@ -154,12 +155,12 @@ fn dataflow<W: Work + Send + Sync>(options: &Options, work: W) {
                 }
             })
             .unary::<timely::container::CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "tally", |_, _| {
-                let mut local = Local::default();
+                let mut local = tally.local(Wanted::default());
                 move |input, _| {
                     input.for_each(|_, batch: &mut Vec<(W::Key, W::Sum)>| {
                         batch.drain(..).for_each(|(key, sum)| local.take(W::check(&key, &sum)));
                     });
-                    tally.add(&mut local);
+                    local.flush();
                 }
             })
             .probe_with(&probe);

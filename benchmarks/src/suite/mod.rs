@@ -1,11 +1,18 @@
 //! The benchmarks, by name.
 
+mod engine;
+mod flink_engine;
 mod keyed_sum;
+mod millpond_engine;
+mod recovery;
+mod state;
+mod steady;
 mod subjects;
 
 use crate::harness::Benchmark;
 
 /// All of them.
 pub fn all() -> Vec<Benchmark> {
-    keyed_sum::benchmarks()
+    let groups = [keyed_sum::benchmarks(), state::benchmarks(), steady::benchmarks(), recovery::benchmarks()];
+    groups.into_iter().flatten().collect()
 }

@@ -4,12 +4,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::mix::GOLDEN;
+/// Which keys records have.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    /// How many there are. The first so many records have each of them once.
+    pub all: u64,
+    /// How many of them the records after those have.
+    pub hot: u64,
+}
 
-/// The key of a record: every key equally often, neighbours far apart.
-#[inline]
-pub fn key(index: u64, keys: u64) -> u64 {
-    (index.wrapping_mul(GOLDEN) >> 1) % keys
+/// A prime, so that a multiple of it comes to each remainder once; large, so that neighbours are far apart.
+const STRIDE: u64 = 2_654_435_761;
+
+impl Keys {
+    /// The key of the record with an index.
+    #[inline]
+    pub fn at(self, index: u64) -> u64 {
+        let among = if index < self.all { self.all } else { self.hot };
+        index % among * STRIDE % among
+    }
 }
 
 /// The value that comes with a key.
@@ -20,8 +33,8 @@ pub fn value(key: u64) -> u64 {
 
 /// The record of two numbers.
 #[inline]
-pub fn pair(index: u64, keys: u64) -> (u64, u64) {
-    let key = key(index, keys);
+pub fn pair(index: u64, keys: Keys) -> (u64, u64) {
+    let key = keys.at(index);
     (key, value(key))
 }
 
@@ -60,8 +73,8 @@ impl Totals {
 }
 
 /// The payment with an index: an account has 16 characters.
-pub fn payment(index: u64, keys: u64) -> Payment {
-    let key = key(index, keys);
+pub fn payment(index: u64, keys: Keys) -> Payment {
+    let key = keys.at(index);
     Payment { account: account(key), amount: value(key) as i64, quantity: (key % 7) as u32 }
 }
 
@@ -82,4 +95,24 @@ pub fn check_totals(account: &str, totals: &Totals) -> u64 {
     let last = u64::from(account.as_bytes().last().copied().unwrap_or(0));
     let sums = totals.amount as u64 + 3 * totals.largest as u64 + 5 * totals.quantity;
     totals.payments.wrapping_mul(last).wrapping_add(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_key_comes_once_and_then_the_hot_ones() {
+        let keys = Keys { all: 1000, hot: 10 };
+        assert_eq!((0..1000).map(|index| keys.at(index)).collect::<HashSet<_>>().len(), 1000);
+        let later: HashSet<u64> = (1000..1100).map(|index| keys.at(index)).collect();
+        assert_eq!(later, (0..10).collect());
+    }
+
+    #[test]
+    fn an_account_is_its_number() {
+        assert_eq!(account(12_345), "acct-00000012345");
+    }
 }
