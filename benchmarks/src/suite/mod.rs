@@ -4,6 +4,7 @@ mod engine;
 mod flink_engine;
 mod keyed_sum;
 mod millpond_engine;
+mod nexmark;
 mod recovery;
 mod state;
 mod steady;
@@ -13,6 +14,12 @@ use crate::harness::Benchmark;
 
 /// All of them.
 pub fn all() -> Vec<Benchmark> {
-    let groups = [keyed_sum::benchmarks(), state::benchmarks(), steady::benchmarks(), recovery::benchmarks()];
+    let groups = [
+        keyed_sum::benchmarks(),
+        nexmark::benchmarks(),
+        state::benchmarks(),
+        steady::benchmarks(),
+        recovery::benchmarks(),
+    ];
     groups.into_iter().flatten().collect()
 }

@@ -4,3 +4,4 @@
 
 pub mod keyed_sum;
 pub mod mix;
+pub mod nexmark;
