@@ -2,6 +2,7 @@
 
 mod engine;
 mod flink_engine;
+mod instructions;
 mod keyed_sum;
 mod millpond_engine;
 mod nexmark;
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Benchmark> {
         state::benchmarks(),
         steady::benchmarks(),
         recovery::benchmarks(),
+        instructions::benchmarks(),
     ];
     groups.into_iter().flatten().collect()
 }
