@@ -1,0 +1,74 @@
+//! The same jobs, written by hand on other ground.
+
+pub mod plain_loop;
+#[cfg(feature = "renoir")]
+pub mod renoir;
+pub mod timely;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use crate::work::keyed_sum::Keys;
+
+/// Whose ground.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Peer {
+    /// One thread, one hash map.
+    Loop,
+    /// Timely dataflow without anything.
+    Timely,
+    /// The renoir crate.
+    Renoir,
+}
+
+/// The keyed running sum on somebody else's ground.
+#[derive(Parser)]
+pub struct Options {
+    #[arg(value_enum)]
+    peer: Peer,
+    /// Records to make
+    #[arg(long)]
+    records: u64,
+    /// Keys among them
+    #[arg(long)]
+    keys: u64,
+    /// What they look like
+    #[arg(long, value_enum, default_value = "numbers")]
+    shape: Shape,
+    /// Threads
+    #[arg(short, long, default_value_t = 2)]
+    parallelism: usize,
+}
+
+impl Options {
+    fn keys(&self) -> Keys {
+        Keys { all: self.keys, hot: self.keys }
+    }
+}
+
+/// What a record looks like.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Shape {
+    /// A number and a number.
+    Numbers,
+    /// A text and a struct.
+    Texts,
+}
+
+/// Runs the peer that the first argument names.
+pub fn main(arguments: &[String]) -> ExitCode {
+    let options = Options::parse_from(std::iter::once("peer".to_owned()).chain(arguments.iter().cloned()));
+    match options.peer {
+        Peer::Loop => plain_loop::run(&options),
+        Peer::Timely => timely::run(&options),
+        #[cfg(feature = "renoir")]
+        Peer::Renoir => renoir::run(&options),
+        #[cfg(not(feature = "renoir"))]
+        Peer::Renoir => {
+            eprintln!("this binary was built without the feature 'renoir'");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,52 @@
+//! The queries of Nexmark, as DataStream jobs on both sides.
+
+use anyhow::Result;
+
+use super::subjects::{FlinkJob, Millpond, options};
+use crate::flink::Backend;
+use crate::harness::{Benchmark, Bound, Settings, Subject, Target};
+
+/// A benchmark for each: its name and what it asks.
+macro_rules! queries {
+    ($($query:literal: $about:literal),* $(,)?) => {
+        vec![$(Benchmark {
+            name: concat!("nexmark-", $query),
+            about: $about,
+            targets: vec![Target::ratio("records_per_second", "millpond", "flink", Bound::AtLeast(8.0))],
+            subjects: |settings| subjects(settings, $query),
+        }),*]
+    };
+}
+
+pub(super) fn benchmarks() -> Vec<Benchmark> {
+    queries! {
+        "q0": "bids as they are",
+        "q1": "bids in another currency",
+        "q2": "bids on some auctions",
+        "q3": "who sells in some states, and what",
+        "q4": "the average price of a category",
+        "q5": "the auctions with the most bids in the last ten seconds",
+        "q7": "the highest bids of each ten seconds",
+        "q8": "who came and opened an auction in the same ten seconds",
+        "q11": "how many bids somebody made in one go",
+        "q12": "how many bids somebody made, by the clock of the machine",
+    }
+}
+
+fn subjects(settings: &Settings, query: &str) -> Result<Vec<Box<dyn Subject>>> {
+    let work = options(&[("query", query.to_owned()), ("records", settings.scaled(10_000_000).to_string())]);
+    Ok(vec![
+        Box::new(Millpond {
+            name: "millpond",
+            job: [vec!["nexmark".to_owned()], work.clone()].concat(),
+            interval: "1s",
+        }),
+        Box::new(FlinkJob {
+            name: "flink",
+            backend: Backend::Heap,
+            class: "millpond.Nexmark",
+            arguments: work,
+            interval: 1000,
+        }),
+    ])
+}

@@ -1,0 +1,209 @@
+//! The event with a number.
+
+use super::model::{Auction, Bid, Event, Person};
+use super::random::Random;
+
+/// Of so many events …
+const TOTAL: i64 = 50;
+/// … so many are persons, and so many auctions; the rest are bids.
+const PERSONS: i64 = 1;
+const AUCTIONS: i64 = 3;
+
+const FIRST_PERSON: i64 = 1000;
+const FIRST_AUCTION: i64 = 1000;
+const FIRST_CATEGORY: i64 = 10;
+const CATEGORIES: i64 = 5;
+/// Ids that are used although nobody has them yet.
+const LEAD: i64 = 10;
+const ACTIVE_PEOPLE: i64 = 1000;
+const AUCTIONS_IN_FLIGHT: i64 = 100;
+/// Of so many choices all but one are hot.
+const HOT_AUCTIONS: i64 = 2;
+const HOT_SELLERS: i64 = 4;
+const HOT_BIDDERS: i64 = 4;
+const HOT_CHANNELS: i64 = 2;
+/// A hot one stays so for so many ids.
+const HOT_FOR: i64 = 100;
+const OTHER_CHANNELS: i64 = 10_000;
+
+/// 2015-07-15T00:00:00Z.
+const BEGINNING: i64 = 1_436_918_400_000;
+/// Ten thousand events a second.
+const EVENTS_PER_MILLISECOND: i64 = 10;
+
+const STATES: [&str; 6] = ["AZ", "CA", "ID", "OR", "WA", "WY"];
+const CITIES: [&str; 10] = [
+    "Phoenix",
+    "Los Angeles",
+    "San Francisco",
+    "Boise",
+    "Portland",
+    "Bend",
+    "Redmond",
+    "Seattle",
+    "Kent",
+    "Cheyenne",
+];
+const FIRST_NAMES: [&str; 11] =
+    ["Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"];
+const LAST_NAMES: [&str; 9] =
+    ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
+const CHANNELS: [&str; 4] = ["Google", "Facebook", "Baidu", "Apple"];
+
+/// The event with a number, from 0.
+pub fn event(number: u64) -> Event {
+    let n = number as i64;
+    let mut random = Random::of(number);
+    match n % TOTAL {
+        place if place < PERSONS => Event::Person(person(n, &mut random)),
+        place if place < PERSONS + AUCTIONS => Event::Auction(auction(n, &mut random)),
+        _ => Event::Bid(bid(n, &mut random)),
+    }
+}
+
+fn time(n: i64) -> i64 {
+    BEGINNING + n / EVENTS_PER_MILLISECOND
+}
+
+/// How many persons there are after event `n`, less one.
+fn last_person(n: i64) -> i64 {
+    n / TOTAL * PERSONS + (n % TOTAL).min(PERSONS - 1)
+}
+
+/// How many auctions there are after event `n`, less one; less than none before the first.
+fn last_auction(n: i64) -> i64 {
+    let within = (n % TOTAL - PERSONS).clamp(-1, AUCTIONS - 1);
+    n / TOTAL * AUCTIONS + within
+}
+
+/// Somebody who came lately, or will soon.
+fn some_person(n: i64, random: &mut Random) -> i64 {
+    let people = last_person(n) + 1;
+    let active = people.min(ACTIVE_PEOPLE);
+    people - active + random.below(active + LEAD)
+}
+
+fn person(n: i64, random: &mut Random) -> Person {
+    let name = format!("{} {}", random.one_of(&FIRST_NAMES), random.one_of(&LAST_NAMES));
+    let mut email = String::with_capacity(16);
+    random.letters(7, &mut email);
+    email.push('@');
+    random.letters(5, &mut email);
+    email.push_str(".com");
+    let card: Vec<String> = (0..4).map(|_| format!("{:04}", random.below(10_000))).collect();
+    let credit_card = card.join(" ");
+    let (city, state) = (random.one_of(&CITIES).to_owned(), random.one_of(&STATES).to_owned());
+    let size = 8 + name.len() + email.len() + credit_card.len() + city.len() + state.len();
+    let extra = random.extra(size as i64, 200);
+    Person { id: FIRST_PERSON + last_person(n), name, email, credit_card, city, state, time: time(n), extra }
+}
+
+fn auction(n: i64, random: &mut Random) -> Auction {
+    let seller = match random.below(HOT_SELLERS) {
+        0 => some_person(n, random),
+        _ => last_person(n) / HOT_FOR * HOT_FOR,
+    };
+    let category = FIRST_CATEGORY + random.below(CATEGORIES);
+    let initial_bid = random.price();
+    let reserve = initial_bid + random.price();
+    let mut item = String::with_capacity(20);
+    let length = 3 + random.below(17);
+    random.letters(length, &mut item);
+    let mut description = String::with_capacity(100);
+    let length = 3 + random.below(97);
+    random.letters(length, &mut description);
+    // So that about as many are open as there should be.
+    let horizon = time(n + AUCTIONS_IN_FLIGHT * TOTAL / AUCTIONS) - time(n);
+    let expires = time(n) + 1 + random.below((2 * horizon).max(1));
+    let extra = random.extra((8 * 6 + item.len() + description.len()) as i64, 500);
+    Auction {
+        id: FIRST_AUCTION + last_auction(n),
+        item,
+        description,
+        initial_bid,
+        reserve,
+        time: time(n),
+        expires,
+        seller: FIRST_PERSON + seller,
+        category,
+        extra,
+    }
+}
+
+fn bid(n: i64, random: &mut Random) -> Bid {
+    let last = last_auction(n);
+    let auction = match random.below(HOT_AUCTIONS) {
+        0 => {
+            let least = (last - AUCTIONS_IN_FLIGHT).max(0);
+            least + random.below(last - least + 1 + LEAD)
+        }
+        _ => last / HOT_FOR * HOT_FOR,
+    };
+    let bidder = match random.below(HOT_BIDDERS) {
+        0 => some_person(n, random),
+        _ => last_person(n) / HOT_FOR * HOT_FOR + 1,
+    };
+    let price = random.price();
+    let channel = match random.below(HOT_CHANNELS) {
+        0 => format!("channel-{}", random.below(OTHER_CHANNELS)),
+        _ => random.one_of(&CHANNELS).to_owned(),
+    };
+    let url = format!("https://www.nexmark.com/{channel}/item.htm?query=1");
+    let extra = random.extra((8 * 4 + channel.len() + url.len()) as i64, 100);
+    Bid {
+        auction: FIRST_AUCTION + auction,
+        bidder: FIRST_PERSON + bidder,
+        price,
+        channel,
+        url,
+        time: time(n),
+        extra,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_fifty_events_one_is_a_person_and_three_are_auctions() {
+        let kinds: Vec<u8> = (0..50)
+            .map(|n| match event(n) {
+                Event::Person(_) => b'p',
+                Event::Auction(_) => b'a',
+                Event::Bid(_) => b'b',
+            })
+            .collect();
+        assert_eq!(&kinds[..5], b"paaab");
+        assert_eq!(kinds.iter().filter(|kind| **kind == b'b').count(), 46);
+    }
+
+    #[test]
+    fn ids_count_up() {
+        let ids: Vec<i64> = (0..200)
+            .filter_map(|n| match event(n) {
+                Event::Auction(auction) => Some(auction.id),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ids, (1000..1012).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn most_bids_go_to_auctions_that_exist() {
+        let mut known = std::collections::HashSet::new();
+        let (mut bids, mut hits) = (0, 0);
+        for n in 0..100_000 {
+            match event(n) {
+                Event::Auction(auction) => drop(known.insert(auction.id)),
+                Event::Bid(bid) => {
+                    bids += 1;
+                    hits += u32::from(known.contains(&bid.auction));
+                }
+                Event::Person(_) => {}
+            }
+        }
+        assert_eq!(bids, 92_000);
+        assert!(hits > 80_000 && hits < bids, "{hits}");
+    }
+}

@@ -1,0 +1,63 @@
+//! What happens on an auction site. Times are in milliseconds since 1970, prices in cents.
+
+use serde::{Deserialize, Serialize};
+
+/// Somebody comes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub id: i64,
+    pub name: String,
+    pub email: String,
+    pub credit_card: String,
+    pub city: String,
+    pub state: String,
+    pub time: i64,
+    pub extra: String,
+}
+
+/// Somebody opens an auction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Auction {
+    pub id: i64,
+    pub item: String,
+    pub description: String,
+    pub initial_bid: i64,
+    pub reserve: i64,
+    pub time: i64,
+    pub expires: i64,
+    pub seller: i64,
+    pub category: i64,
+    pub extra: String,
+}
+
+/// Somebody bids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bid {
+    pub auction: i64,
+    pub bidder: i64,
+    pub price: i64,
+    pub channel: String,
+    pub url: String,
+    pub time: i64,
+    pub extra: String,
+}
+
+/// One of the three.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    Person(Person),
+    Auction(Auction),
+    Bid(Bid),
+}
+
+impl Event {
+    /// When it happened.
+    #[inline]
+    pub fn time(&self) -> i64 {
+        match self {
+            Event::Person(person) => person.time,
+            Event::Auction(auction) => auction.time,
+            Event::Bid(bid) => bid.time,
+        }
+    }
+}

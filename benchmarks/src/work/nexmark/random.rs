@@ -1,0 +1,101 @@
+//! Random numbers of an event, and what is made of them.
+
+use std::sync::LazyLock;
+
+use crate::work::mix::{GOLDEN, mix};
+
+/// SplitMix64.
+pub(super) struct Random(u64);
+
+impl Random {
+    /// Those of the event with a number.
+    #[inline]
+    pub(super) fn of(event: u64) -> Self {
+        Random(mix(event.wrapping_add(GOLDEN)))
+    }
+
+    #[inline]
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mix(self.0)
+    }
+
+    /// A number below `bound`, which is less than 2^31.
+    #[inline]
+    pub(super) fn below(&mut self, bound: i64) -> i64 {
+        (((self.next() >> 32) * bound as u64) >> 32) as i64
+    }
+
+    /// A price in cents: as likely between 1 and 10 as between 10 and 100, up to a million.
+    #[inline]
+    pub(super) fn price(&mut self) -> i64 {
+        let drawn = self.next() >> 38;
+        let (step, rest) = ((drawn >> 16) as usize, (drawn & 0xFFFF) as i64);
+        let prices = &*PRICES;
+        prices[step] + (((prices[step + 1] - prices[step]) * rest) >> 16)
+    }
+
+    /// So many letters.
+    pub(super) fn letters(&mut self, length: i64, out: &mut String) {
+        let mut left = length;
+        while left > 0 {
+            let mut drawn = self.next();
+            for _ in 0..left.min(8) {
+                out.push(char::from(b'a' + ((drawn & 0xFF) * 26 >> 8) as u8));
+                drawn >>= 8;
+            }
+            left -= 8;
+        }
+    }
+
+    /// Letters that bring an event of `size` bytes to about `average`, give or take a fifth of what is missing.
+    pub(super) fn extra(&mut self, size: i64, average: i64) -> String {
+        let missing = average - size;
+        if missing <= 0 {
+            return String::new();
+        }
+        let spread = (missing + 2) / 5;
+        let length = missing - spread + if spread == 0 { 0 } else { self.below(2 * spread) };
+        let mut extra = String::with_capacity(length as usize);
+        self.letters(length, &mut extra);
+        extra
+    }
+
+    /// One of them.
+    pub(super) fn one_of<'a>(&mut self, texts: &[&'a str]) -> &'a str {
+        texts[self.below(texts.len() as i64) as usize]
+    }
+}
+
+/// 100 · 10^(6 · i / 1024). By multiplication, which comes to the same everywhere.
+static PRICES: LazyLock<Vec<i64>> = LazyLock::new(|| {
+    // 10^(6/1024)
+    const STEP: f64 = 1.013_583_133_334_065_7;
+    let mut price = 100.0_f64;
+    let mut prices = Vec::with_capacity(1025);
+    for _ in 0..=1024 {
+        prices.push(price as i64);
+        price *= STEP;
+    }
+    prices
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_go_from_a_dollar_to_a_million() {
+        assert_eq!(PRICES[0], 100);
+        assert!((99_999_000..=100_001_000).contains(&PRICES[1024]), "{}", PRICES[1024]);
+        assert!(PRICES.is_sorted());
+    }
+
+    #[test]
+    fn numbers_stay_below_their_bound() {
+        let mut random = Random::of(7);
+        let drawn: Vec<i64> = (0..1000).map(|_| random.below(10)).collect();
+        assert!(drawn.iter().all(|n| (0..10).contains(n)));
+        assert!((0..10).all(|n| drawn.contains(&n)));
+    }
+}
