@@ -1,52 +1,19 @@
 //! Jobs that start from snapshots that no run took: made from nothing, and from another.
 
+#[path = "common/buckets.rs"]
+mod buckets;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use millpond::{
-    Collect, EventTime, IteratorSource, Job, KeyedContext, KeyedProcess, MapState, RunOptions, Timer, UserError,
-    WatermarkStrategy,
-};
+use buckets::{BUCKET, Buckets};
+use millpond::{Collect, EventTime, IteratorSource, Job, KeyedContext, RunOptions, WatermarkStrategy};
 use millpond_snapshot::edit::{Edit, MapRow, Publish, TimerRow, ValueRow};
 use millpond_snapshot::repository::{resolve, verify};
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{OperatorUid, Store};
 
 const COUNT: u64 = 600;
-/// The length of a bucket in milliseconds of event time.
-const BUCKET: u64 = 70;
-
-/// Sums up the numbers of each bucket, and says the sum when event time has passed it.
-struct Buckets {
-    sums: MapState<u64, u64>,
-}
-
-impl KeyedProcess<u64, u64> for Buckets {
-    type Out = (u64, u64, u64);
-    type Side = ();
-
-    fn process(
-        &mut self,
-        number: &u64,
-        context: &mut KeyedContext<'_, u64, Self::Out, ()>,
-    ) -> Result<(), UserError> {
-        let start = number / BUCKET * BUCKET;
-        self.sums.upsert(start, || 0, |sum| *sum += number);
-        context.set_event_timer(EventTime::from_millis((start + BUCKET - 1) as i64));
-        Ok(())
-    }
-
-    fn on_timer(
-        &mut self,
-        timer: Timer,
-        context: &mut KeyedContext<'_, u64, Self::Out, ()>,
-    ) -> Result<(), UserError> {
-        let start = timer.time.as_millis() as u64 + 1 - BUCKET;
-        let sum = self.sums.remove(&start).ok_or("a timer of a bucket that is not there")?;
-        context.emit((*context.key(), start, sum));
-        Ok(())
-    }
-}
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)

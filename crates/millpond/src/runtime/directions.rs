@@ -105,12 +105,12 @@ impl Directions {
 
 #[cfg(test)]
 mod tests {
-    use millpond_snapshot::log::SnapshotRecord;
     use millpond_snapshot::manifest::Manifest;
     use millpond_snapshot::{Epoch, JobName, Sequence};
 
     use super::*;
     use crate::job::options::PendingOutput;
+    use crate::runtime::past::test_record;
 
     fn job() -> JobName {
         "j".parse().unwrap()
@@ -135,18 +135,7 @@ mod tests {
     }
 
     fn checkpoint(sequence: u64, run: u64) -> Entry {
-        let record = SnapshotRecord {
-            request_id: None,
-            requested_by: None,
-            reason: "test".to_owned(),
-            duration_ms: 0,
-            parent: None,
-            copied_from: None,
-            edited: None,
-            bytes_new: 0,
-            bytes_total: 0,
-            manifest: Manifest::new(job(), Epoch(1)),
-        };
+        let record = test_record(Manifest::new(job(), Epoch(1)));
         entry(sequence, run, EntryBody::Checkpoint(record))
     }
 

@@ -77,17 +77,6 @@ impl Failure {
     }
 }
 
-impl From<millpond_snapshot::Error> for Failure {
-    fn from(error: millpond_snapshot::Error) -> Self {
-        // What is not whole, or of a newer format, is no different the next time.
-        let permanent = matches!(
-            error,
-            millpond_snapshot::Error::Corrupt { .. } | millpond_snapshot::Error::Unsupported { .. }
-        );
-        Failure { permanent, ..Failure::new(error) }
-    }
-}
-
 /// A failure as the coordinator hears of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FailureReport {

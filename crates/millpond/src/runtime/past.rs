@@ -43,11 +43,30 @@ pub(crate) fn past(entries: &[Entry], base: &Entry, job: &JobName) -> Vec<(u64, 
     past
 }
 
+/// A snapshot of which only the manifest matters.
+#[cfg(test)]
+pub(super) fn test_record(
+    manifest: millpond_snapshot::manifest::Manifest,
+) -> millpond_snapshot::log::SnapshotRecord {
+    millpond_snapshot::log::SnapshotRecord {
+        request_id: None,
+        requested_by: None,
+        reason: "test".to_owned(),
+        duration_ms: 0,
+        parent: None,
+        copied_from: None,
+        edited: None,
+        bytes_new: 0,
+        bytes_total: 0,
+        manifest,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use millpond_snapshot::log::{CopiedFrom, Edited, SnapshotId, SnapshotRecord};
+    use millpond_snapshot::log::{CopiedFrom, Edited, SnapshotId};
     use millpond_snapshot::manifest::Manifest;
     use millpond_snapshot::{Epoch, Sequence};
 
@@ -65,18 +84,7 @@ mod tests {
     }
 
     fn snapshot(sequence: u64, run: u64, epoch: u64) -> Entry {
-        let record = SnapshotRecord {
-            request_id: None,
-            requested_by: None,
-            reason: "test".to_owned(),
-            duration_ms: 0,
-            parent: None,
-            copied_from: None,
-            edited: None,
-            bytes_new: 0,
-            bytes_total: 0,
-            manifest: Manifest::new(job(), Epoch(epoch)),
-        };
+        let record = test_record(Manifest::new(job(), Epoch(epoch)));
         Entry::new(job(), Sequence(sequence), Sequence(run), EntryBody::Savepoint(record)).unwrap()
     }
 

@@ -1,6 +1,8 @@
 //! The recovery matrix: every kind of state, run whole, crashed after each snapshot, and stopped and started again, at
 //! other parallelisms each time. The output is compared with what plain Rust makes of the same records.
 
+#[path = "../common/buckets.rs"]
+mod buckets;
 mod harness;
 mod idle;
 mod sink;

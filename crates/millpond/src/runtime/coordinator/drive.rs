@@ -555,17 +555,8 @@ impl<'a> Driver<'a> {
                 "there is no checkpoint yet; ask for a savepoint without --latest".to_owned(),
             )));
         };
-        let record = SnapshotRecord {
-            request_id: Some(asked.request_id.clone()),
-            requested_by: asked.requested_by.clone(),
-            reason: asked.reason.to_owned(),
-            duration_ms: 0,
-            parent: Some(id),
-            copied_from: None,
-            edited: None,
-            bytes_new: 0,
-            ..record.clone()
-        };
+        let (request, by) = (Some(asked.request_id.clone()), asked.requested_by.clone());
+        let record = record.promoted(id, request, by, asked.reason.to_owned());
         match self.session.history.write(EntryBody::Savepoint(record)).await {
             Ok(id) => {
                 self.grant(&asked, &id).await;
