@@ -75,12 +75,19 @@ impl Launch {
         let mut me = Holder::this(new_id()?, control);
         let mut claimed = None;
         let (claim, history, base, past, restored, restore_plan, directions) = loop {
-            let entries = log.entries().await?;
+            let mut entries = log.entries().await?;
             let (start, directions) = starting_point(&entries, &options);
             let base = match start {
                 Some(address) => Some(repository::begin_from(&store, &address, &job).await?.entry),
                 None => None,
             };
+            if let Some(base) = &base
+                && base.job == job
+                && entries.last().is_none_or(|last| last.sequence < base.sequence)
+            {
+                // It came from a directory and has been copied into this log.
+                entries = log.entries().await?;
+            }
             let (restored, restore_plan) = fit(&plan, &job, &store, base.as_ref(), &directions.flags)?;
             let claim = match claimed.take() {
                 Some(claim) => claim,
