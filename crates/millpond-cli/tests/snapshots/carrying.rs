@@ -45,7 +45,9 @@ fn verify_goes_on_past_an_entry_that_cannot_be_read() {
 #[test]
 fn an_exported_directory_needs_no_store() {
     let place = Place::golden();
-    place.run("export flights#golden ./monday").says(&["flights@3 is in ./monday: 18 chunks"]);
+    place.run("export flights#golden monday").says(&["flights@3 is in monday: 18 chunks"]);
+    assert!(!place.path("monday/tmp").exists());
+    place.run("show monday").says(&["flights@3, a savepoint"]);
     place.run("export flights#golden no/where").fails(&["there is no directory"]);
     std::fs::remove_dir_all(place.path("store")).unwrap();
     place.run("show ./monday").says(&["flights@3, a savepoint", "string → {sum: i64"]);
@@ -66,6 +68,10 @@ fn a_copy_takes_only_what_is_missing_there() {
     place
         .run("copy flights@4 other")
         .says(&["flights@4 is flights@2 in other: 1 object (", "3 objects there already"]);
+    place.run("copy flights@4 other --tag noon").says(&[
+        "flights@4 is flights@2, tagged noon, already in other: 0 objects (0 B) copied",
+    ]);
+    place.run("show flights#noon --store other").says(&["flights@2"]);
     let differences = place.json("diff flights@1 flights@2 --store other");
     assert_eq!(differences["states"][1]["added"], 1);
     place.run("copy flights@4 store").fails(&["has a run that has not ended"]);

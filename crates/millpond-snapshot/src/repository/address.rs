@@ -19,7 +19,7 @@ pub enum SnapshotAddress {
     Latest(JobName),
     /// `JOB#tag`: a snapshot that was given a name.
     Tagged(JobName, Tag),
-    /// The path or URL of an exported directory: anything that holds a `/` or begins with a `.`.
+    /// The path or URL of an exported directory: anything that holds a `/`, begins with a `.`, or has neither `@` nor `#`.
     Directory(String),
 }
 
@@ -33,7 +33,8 @@ impl FromStr for SnapshotAddress {
                 "{given:?} does not name a snapshot; use JOB@42, JOB@latest, JOB#tag, or a path such as ./directory"
             ))
         };
-        if text.contains(['/', '\\']) || text.starts_with('.') {
+        let names_a_job = text.contains(['@', '#']);
+        if text.contains(['/', '\\']) || text.starts_with('.') || !(text.is_empty() || names_a_job) {
             return Ok(SnapshotAddress::Directory(text.to_owned()));
         }
         if let Some((job, tag)) = text.split_once('#') {
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn addresses_read_back_as_written() {
-        for text in ["flights@42", "flights@latest", "a.b-c#v1.0", "./dir", "/a/b", "s3://bucket/x", "a/b@42"] {
+        for text in ["flights@42", "flights@latest", "a.b-c#v1.0", "./dir", "dir", "/a/b", "s3://bucket/x", "a/b@42"] {
             assert_eq!(text.parse::<SnapshotAddress>().unwrap().to_string(), text);
         }
         assert!(matches!("a/b@42".parse(), Ok(SnapshotAddress::Directory(_))));
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_names_nothing_says_how_to_name_something() {
-        for text in ["", "flights", "flights@", "flights@x", "flights@-1", "flights@+1", "@1", "a b@1", "a#"] {
+        for text in ["", "flights@", "flights@x", "flights@-1", "flights@+1", "@1", "a b@1", "a#"] {
             let error = text.parse::<SnapshotAddress>().unwrap_err();
             assert!(matches!(error, Error::InvalidInput(_)), "{text}: {error}");
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resolve::read_entry;
 use crate::ids::{JobName, Sequence, Tag};
-use crate::log::SnapshotId;
+use crate::log::{JobLog, SnapshotId};
 use crate::store::{PutOutcome, Store, layout};
 use crate::{Error, Result};
 
@@ -81,11 +81,16 @@ pub async fn tag(
 ) -> Result<()> {
     read_entry(store, id).await?;
     let path = layout::tag(&id.job, name);
-    if write(store, &path, &Mark::new(id.sequence, by, reason)).await? == PutOutcome::Created {
+    let new = Mark::new(id.sequence, by, reason);
+    if write(store, &path, &new).await? == PutOutcome::Created {
         return Ok(());
     }
     match read(store, &path).await? {
         Some(mark) if mark.sequence == id.sequence => Ok(()),
+        // Whoever removed that snapshot did not come to take its name away.
+        Some(mark) if JobLog::open(store, &id.job).read(mark.sequence).await?.is_none() => {
+            store.replace(&path, bytes(&path, &new)?).await
+        }
         Some(mark) => Err(Error::Conflict(format!(
             "{}#{name} names snapshot {}; remove that tag first, or use another name",
             id.job, mark.sequence

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::SnapshotAddress;
 use super::jobs::jobs;
-use super::marks::{Protection, beginning, protected};
+use super::marks::{Protection, beginning, protected, untag};
 use super::resolve::read_entry;
+use crate::ids::Tag;
 use crate::log::{AppendOutcome, Entry, EntryBody, JobLog, SnapshotId};
 use crate::store::{Store, layout};
 use crate::{Error, Result};
@@ -19,23 +20,42 @@ pub struct Removal {
     pub objects: usize,
     /// About how many bytes that frees.
     pub bytes: u64,
+    /// The names that went with it.
+    pub tags: Vec<Tag>,
+}
+
+/// How a snapshot is removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemoveOptions {
+    /// Only say what would be freed.
+    pub dry_run: bool,
+    /// Take its tags away with it, rather than refuse.
+    pub with_tags: bool,
 }
 
 /// Removes a snapshot: its log entry, at once, and what only it named, with the next garbage
 /// collection.
 ///
 /// # Errors
-/// [`Error::Conflict`] if the snapshot is tagged or pinned, if a job began from it and has none of its own
+/// [`Error::Conflict`] if the snapshot is pinned, or tagged and that is not to go with it, if a job began from it and has none of its own
 /// yet, or may be about to, or if a run goes on from it.
-pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Removal> {
+pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> Result<Removal> {
     let entry = read_entry(store, id).await?;
     let jobs = jobs(store).await?;
     let mut why: Vec<String> = Vec::new();
     let protections = protected(store, &id.job).await?.remove(&id.sequence);
+    let mut tags = Vec::new();
     for protection in protections.into_iter().flatten() {
-        // A job needs its origin only until it has a snapshot of its own, which is seen below.
-        if !matches!(protection, Protection::Origin(_)) {
-            why.push(protection.to_string());
+        match protection {
+            Protection::Tagged(tag) if options.with_tags => tags.push(tag),
+            Protection::Tagged(ref tag) => {
+                why.push(format!("{protection}; `millpond snapshots untag {}#{tag}` takes the name away", id.job));
+            }
+            Protection::Pinned(_) => {
+                why.push(format!("{protection}; `millpond snapshots unpin {id}` takes the pin away"));
+            }
+            // A job needs its origin only until it has a snapshot of its own, which is seen below.
+            Protection::Origin(_) => {}
         }
     }
     let address = SnapshotAddress::Entry(id.clone());
@@ -72,10 +92,17 @@ pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Rem
     let own: Vec<_> = own.filter(|chunk| !named.contains(&chunk.object())).collect();
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
     let bytes = own.iter().map(|chunk| chunk.bytes).sum();
-    if !dry_run {
+    if !options.dry_run {
         delete(store, &entry, is_head).await?;
+        // After it: a name of nothing does no harm, and a snapshot that stays keeps its name.
+        for tag in &tags {
+            match untag(store, &id.job, tag).await {
+                Err(Error::NotFound(_)) => {}
+                outcome => outcome?,
+            }
+        }
     }
-    Ok(Removal { id: id.clone(), objects: objects.len(), bytes })
+    Ok(Removal { id: id.clone(), objects: objects.len(), bytes, tags })
 }
 
 async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
