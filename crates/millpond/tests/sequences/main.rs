@@ -25,7 +25,7 @@ use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestRn
 use crate::steps::{Scene, sequences};
 
 /// How many sequences are run unless told.
-const CASES: u32 = 16;
+const CASES: u32 = 8;
 
 #[test]
 fn any_sequence_of_steps_leaves_what_a_loop_over_the_input_leaves() {
