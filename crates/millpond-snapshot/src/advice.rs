@@ -10,7 +10,7 @@ type Cause<'a> = &'a (dyn StdError + 'static);
 
 /// What to do, in brackets and with a blank before it; nothing if that is not plain.
 pub(crate) fn advice(source: &(dyn StdError + Send + Sync + 'static)) -> &'static str {
-    let causes = || std::iter::successors(Some(source as Cause), |cause| cause.source());
+    let causes = || causes(source);
     // Without credentials, clients ask the machine that they run on, and what they report is that it does not answer.
     let text = source.to_string();
     if ["169.254.169.254", "metadata.google.internal"].iter().any(|service| text.contains(service)) {
@@ -23,6 +23,10 @@ pub(crate) fn advice(source: &(dyn StdError + Send + Sync + 'static)) -> &'stati
         .or_else(|| causes().find_map(service))
         .or_else(|| status(&text))
         .unwrap_or("")
+}
+
+fn causes<'a>(source: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
+    std::iter::successors(Some(source), |&cause| cause.source())
 }
 
 /// What a store said, on one line and cut where it gets long.
@@ -92,7 +96,9 @@ fn service(cause: Cause<'_>) -> Option<&'static str> {
             " (these credentials may not do that: give them read, write, list and delete on this bucket or container)",
         ),
         // What may be missing is treated as such: this is about what everything else stands in.
-        E::NotFound { .. } => Some(" (there is no such bucket, container or directory: create it, or check the address)"),
+        E::NotFound { .. } => {
+            Some(" (there is no such bucket, container or directory: create it, or check the address)")
+        }
         E::NotImplemented { .. } | E::NotSupported { .. } => Some(
             " (the store cannot do that; a log needs writes that fail if the object exists: use a store that has conditional \
              put)",
@@ -109,7 +115,9 @@ fn status(text: &str) -> Option<&'static str> {
     }
     let (_, status) = text.split_once("status code: ")?;
     match status.get(..3)?.parse().ok()? {
-        400u16 => Some(" (the store does not understand the request: check AWS_REGION, AWS_ENDPOINT or their like)"),
+        400u16 => {
+            Some(" (the store does not understand the request: check AWS_REGION, AWS_ENDPOINT or their like)")
+        }
         429 | 503 => Some(" (the store asks for fewer requests: try again later, or checkpoint less often)"),
         500..=599 => Some(" (the store is out of order: try again later)"),
         _ => None,

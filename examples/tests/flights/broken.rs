@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::support::history::History;
 use crate::support::oracle::expected;
 use crate::support::scene::{Scene, bundled};
 
@@ -118,6 +119,10 @@ fn an_entry_that_cannot_be_read_leads_to_a_run_under_another_name() {
         let ended = broken.scene.start(&options).wait();
         ended.refused(&["the log of job 'flights' cannot be read", &format!("{number:020}.json"), &advice]);
     }
-    broken.scene.finish(&format!("-p 3 --name flights-2 --pending-output commit -s {}", broken.older));
-    broken.scene.assert_output(&expected(&std::fs::read_to_string(bundled()).unwrap()));
+    let run =
+        format!("run --store store --output other --listen 127.0.0.1:0 -p 3 --name flights-2 -s {}", broken.older);
+    broken.scene.bare(&run).wait().succeeded();
+    let history = History::read(&broken.scene.path("store"), "flights-2");
+    assert_eq!(history.all("start")[0]["restored_from"], broken.older);
+    assert_eq!(history.last().as_deref(), Some("finish"));
 }

@@ -73,7 +73,9 @@ fn verify_goes_on_past_a_tag_that_cannot_be_read() {
     std::fs::write(place.path("store/jobs/flights/tags/monday.json"), b"{").unwrap();
     let outcome = place.run("verify");
     outcome.fails(&["1 object is broken"]);
-    for part in ["jobs/flights/tags/monday.json: json", "touches the tags", "Whole: flights@2, flights@3, flights@4."] {
+    for part in
+        ["jobs/flights/tags/monday.json: json", "touches the tags", "Whole: flights@2, flights@3, flights@4."]
+    {
         assert!(outcome.out.contains(part), "{part}: {}", outcome.out);
     }
 }

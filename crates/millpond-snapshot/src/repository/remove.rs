@@ -98,5 +98,11 @@ async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
         log.append(entry).await?;
         return Err(refused("a job began from it"));
     }
+    // The same for whoever tags or pins it.
+    let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
+    if let Some(mark) = marks.iter().find(|why| !matches!(why, Protection::Origin(_))) {
+        log.append(entry).await?;
+        return Err(Error::Conflict(format!("{id} is not removed: {mark} since a moment ago")));
+    }
     Ok(())
 }

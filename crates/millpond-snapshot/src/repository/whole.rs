@@ -75,7 +75,8 @@ pub async fn check_objects(store: &Store, manifest: &Manifest) -> Result<()> {
             let known = folders.entry(parts.into_iter().collect()).or_default().entry(path);
             let wanted = known.or_insert(Wanted { bytes: 0, pack: pack.is_some(), of: String::new() });
             if bytes >= wanted.bytes {
-                (wanted.bytes, wanted.of) = (bytes, format!("operator '{}', state '{}'", operator.uid, state.name));
+                (wanted.bytes, wanted.of) =
+                    (bytes, format!("operator '{}', state '{}'", operator.uid, state.name));
             }
         }
     }
@@ -93,7 +94,11 @@ pub async fn check_objects(store: &Store, manifest: &Manifest) -> Result<()> {
 }
 
 /// The sizes of objects in a folder, of those that are there.
-async fn sizes(store: &Store, folder: &Path, paths: impl ExactSizeIterator<Item = &Path>) -> Result<BTreeMap<Path, u64>> {
+async fn sizes(
+    store: &Store,
+    folder: &Path,
+    paths: impl ExactSizeIterator<Item = &Path>,
+) -> Result<BTreeMap<Path, u64>> {
     let found = if paths.len() >= LIST_FROM {
         store.list(folder).await?
     } else {

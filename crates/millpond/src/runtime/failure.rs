@@ -110,7 +110,13 @@ impl FailureReport {
     /// A failure of the engine itself, or of what it stands on.
     pub(crate) fn engine(reason: impl ToString) -> Self {
         let operator = "engine".to_owned();
-        FailureReport { operator, subtask: 0, record: None, reason: reason.to_string(), prospect: Prospect::Uncertain }
+        FailureReport {
+            operator,
+            subtask: 0,
+            record: None,
+            reason: reason.to_string(),
+            prospect: Prospect::Uncertain,
+        }
     }
 
     /// Whether it happened on the same record, for the same reason: then it will again.

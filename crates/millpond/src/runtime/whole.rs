@@ -29,7 +29,11 @@ impl Scene<'_> {
         };
         let other = format!("{}-2", self.job);
         let advice = self.advice(repository::newest_whole(self.store, self.job, None).await, &other);
-        Err(Error::damaged(format!("the log of job '{}' cannot be read: {error}\n{advice}", self.job)))
+        Err(Error::damaged(format!(
+            "the log of job '{}' cannot be read: {error}\n{advice}\n(its output to another place: what '{}' committed after that \
+             stays where it is)",
+            self.job, self.job
+        )))
     }
 
     /// Finds the snapshot that the run is to begin from, and sees to it that it stays.
@@ -47,7 +51,10 @@ impl Scene<'_> {
             }
         };
         let older = repository::newest_whole(self.store, &job, before).await;
-        Err(Error::damaged(format!("{address} cannot be restored: {error}\n{}", self.advice(older, self.job.as_str()))))
+        Err(Error::damaged(format!(
+            "{address} cannot be restored: {error}\n{}",
+            self.advice(older, self.job.as_str())
+        )))
     }
 
     /// Looks whether all objects that are to be restored are there, and of the right size: before the run has a place in
@@ -75,7 +82,10 @@ impl Scene<'_> {
         match older {
             Ok(OlderSnapshots { whole: Some(entry), .. }) => {
                 let id = entry.id();
-                format!("the newest older snapshot that is whole is {id}, of {}; start from it with: {run} -s {id}", entry.time)
+                format!(
+                    "the newest older snapshot that is whole is {id}, of {}; start from it with: {run} -s {id}",
+                    entry.time
+                )
             }
             Ok(OlderSnapshots { whole: None, broken: 0 }) => {
                 format!("there is no older snapshot in its lineage; begin anew with: {run} --fresh")
