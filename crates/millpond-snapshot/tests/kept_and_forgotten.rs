@@ -11,8 +11,8 @@ use fixture::{append, chunk, fixture, id, stop};
 use millpond_snapshot::chunk::ChunkKind;
 use millpond_snapshot::log::{Entry, EntryBody, JobLog};
 use millpond_snapshot::repository::{
-    KeepPolicy, RemoveOptions, begin_from, copy, pin, protected, release, remove, resolve, select, tag, tags, thin, unpin, untag,
-    verify,
+    KeepPolicy, RemoveOptions, begin_from, copy, pin, protected, release, remove, resolve, select, tag, tags,
+    thin, unpin, untag, verify,
 };
 use millpond_snapshot::store::{OpenMode, layout};
 use millpond_snapshot::{Error, Sequence, Store, Tag};
@@ -70,7 +70,9 @@ async fn once_another_job_began_here_chunks_are_left_to_collection() {
     let entries = f.log.entries().await.unwrap();
     let removed: Vec<_> = entries.iter().filter(|e| e.snapshot().is_some()).cloned().collect();
     let released = release(&f.store, &job("flights"), &removed, &[]).await.unwrap();
-    assert_eq!((released.entries, released.objects), (3, 0));
+    // The one that it began from stays, whatever the caller says.
+    assert_eq!((released.entries, released.objects, released.kept), (2, 0, vec![Sequence(2)]));
+    resolve(&f.store, "flights@2").await.unwrap();
 }
 
 #[tokio::test]

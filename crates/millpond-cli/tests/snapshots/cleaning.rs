@@ -45,7 +45,9 @@ fn rm_takes_the_tags_along_and_stops_at_a_pin() {
     let place = Place::flights();
     place.run("tag flights@2 lunch").says(&["flights#lunch is flights@2"]);
     place.run("pin flights@2").says(&["pinned"]);
-    place.run("rm flights#lunch").fails(&["it is pinned", "`millpond snapshots unpin flights@2` takes the pin away"]);
+    place
+        .run("rm flights#lunch")
+        .fails(&["it is pinned", "`millpond snapshots unpin flights@2` takes the pin away"]);
     place.run("unpin flights@2").says(&["not pinned"]);
     place.run("rm flights#lunch --dry-run").says(&["flights@2 would be removed, with the tag lunch"]);
     place.run("rm flights#lunch").says(&["flights@2 is removed, with the tag lunch"]);

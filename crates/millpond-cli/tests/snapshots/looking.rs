@@ -130,7 +130,7 @@ fn what_is_not_there_is_told_with_what_is() {
     place.run("show flights").fails(&["no exported snapshot at flights", "JOB@latest"]);
     place.run("ls --store nowhere").fails(&["there is no store at nowhere"]);
     place.run("show ./nowhere").fails(&["nowhere"]);
-    for line in ["", "show", "show flights", "ls a/b", "graph --format dot --json", "diff flights@2", "fly"] {
+    for line in ["", "show", "show flights@", "ls a/b", "graph --format dot --json", "diff flights@2", "fly"] {
         assert_eq!(place.run(line).code, 2, "{line}");
     }
 }

@@ -82,7 +82,9 @@ mod tests {
 
     #[test]
     fn addresses_read_back_as_written() {
-        for text in ["flights@42", "flights@latest", "a.b-c#v1.0", "./dir", "dir", "/a/b", "s3://bucket/x", "a/b@42"] {
+        for text in
+            ["flights@42", "flights@latest", "a.b-c#v1.0", "./dir", "dir", "/a/b", "s3://bucket/x", "a/b@42"]
+        {
             assert_eq!(text.parse::<SnapshotAddress>().unwrap().to_string(), text);
         }
         assert!(matches!("a/b@42".parse(), Ok(SnapshotAddress::Directory(_))));

@@ -19,6 +19,7 @@ mod remove;
 mod resolve;
 mod retention;
 mod verify;
+mod whole;
 
 pub use address::SnapshotAddress;
 pub use begin::begin_from;
@@ -34,3 +35,4 @@ pub use remove::{Removal, RemoveOptions, remove};
 pub use resolve::{Resolved, resolve};
 pub use retention::{KeepPolicy, select, thin};
 pub use verify::{Problem, Verified, verify};
+pub use whole::{OlderSnapshots, check_objects, newest_whole, older_whole};

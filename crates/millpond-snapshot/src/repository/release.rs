@@ -5,36 +5,48 @@
 
 use std::collections::BTreeSet;
 
-use super::marks::is_forked;
+use super::marks::{Protection, protected};
 use crate::Result;
-use crate::ids::{ChunkHash, JobName};
-use crate::log::Entry;
+use crate::ids::{ChunkHash, JobName, Sequence};
+use crate::log::{Entry, JobLog};
 use crate::store::Store;
 use crate::store::layout::{self, ObjectKind};
 
 /// What was removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Released {
     /// Log entries.
     pub entries: usize,
     /// Objects that held chunks.
     pub objects: usize,
+    /// Snapshots that were not removed after all: somebody gave them a name, pinned them or began from them meanwhile.
+    pub kept: Vec<Sequence>,
 }
 
 /// Removes entries of a job, and the objects that they named and that `remaining`, which are all other
 /// snapshots of the job, do not name.
 ///
-/// The entries go first. If this is interrupted, objects stay behind that garbage collection finds.
+/// The entries go first. If this is interrupted, objects stay behind that garbage collection finds. An entry that is tagged,
+/// pinned or the origin of another job when it has gone is put back, and its objects stay.
 pub async fn release(store: &Store, job: &JobName, removed: &[Entry], remaining: &[Entry]) -> Result<Released> {
-    let mut released = Released { entries: removed.len(), objects: 0 };
     store.delete_all(removed.iter().map(|entry| layout::entry(job, entry.sequence)).collect()).await?;
-    // In this order: whoever begins from one of these snapshots records the fork before reading it,
-    // so either the fork is seen here or the snapshot was already gone there.
-    if is_forked(store, job).await? {
+    // In this order: whoever marks one of these snapshots, or begins from it, writes that before reading it again, so
+    // either it is seen here or the snapshot was already gone there.
+    let protected = protected(store, job).await?;
+    let (kept, removed): (Vec<Entry>, Vec<Entry>) =
+        removed.iter().cloned().partition(|entry| protected.contains_key(&entry.sequence));
+    let log = JobLog::open(store, job);
+    for entry in &kept {
+        log.append(entry).await?;
+    }
+    let kept_sequences = kept.iter().map(|entry| entry.sequence).collect();
+    let mut released = Released { entries: removed.len(), objects: 0, kept: kept_sequences };
+    if protected.values().flatten().any(|why| matches!(why, Protection::Origin(_))) {
         return Ok(released);
     }
-    let named = objects(remaining, None);
-    let unnamed = objects(removed, Some(job));
+    let mut named = objects(remaining, None);
+    named.extend(objects(&kept, None));
+    let unnamed = objects(&removed, Some(job));
     let unnamed: Vec<_> = unnamed.difference(&named).map(|(hash, kind)| layout::object(*hash, *kind)).collect();
     released.objects = unnamed.len();
     store.delete_all(unnamed).await?;

@@ -93,7 +93,7 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
     let bytes = own.iter().map(|chunk| chunk.bytes).sum();
     if !options.dry_run {
-        delete(store, &entry, is_head).await?;
+        delete(store, &entry, is_head, &tags).await?;
         // After it: a name of nothing does no harm, and a snapshot that stays keeps its name.
         for tag in &tags {
             match untag(store, &id.job, tag).await {
@@ -105,7 +105,7 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     Ok(Removal { id: id.clone(), objects: objects.len(), bytes, tags })
 }
 
-async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
+async fn delete(store: &Store, entry: &Entry, is_head: bool, going: &[Tag]) -> Result<()> {
     let id = entry.id();
     let log = JobLog::open(store, &id.job);
     let refused = |why: &str| Error::Conflict(format!("{id} is not removed: {why} meanwhile"));
@@ -124,6 +124,17 @@ async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
     if beginning(store, &id).await? != before {
         log.append(entry).await?;
         return Err(refused("a job began from it"));
+    }
+    // The same for whoever tags or pins it; the tags that are going along say nothing new.
+    let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
+    let is_new = |why: &&Protection| match why {
+        Protection::Origin(_) => false,
+        Protection::Tagged(tag) => !going.contains(tag),
+        Protection::Pinned(_) => true,
+    };
+    if let Some(mark) = marks.iter().find(is_new) {
+        log.append(entry).await?;
+        return Err(Error::Conflict(format!("{id} is not removed: {mark} since a moment ago")));
     }
     Ok(())
 }
