@@ -130,22 +130,29 @@ impl Local {
 
     /// A batch is through.
     pub fn flush(&mut self) {
+        let before = self.bring_together();
+        if self.wanted.stalls_after.is_some_and(|after| before >= after) {
+            self.stalls.beat();
+        }
+    }
+
+    /// Adds what has been gathered to what all have; says how many rows there were before.
+    fn bring_together(&mut self) -> u64 {
         let shared = Arc::clone(&self.tally.0);
         let before = shared.rows.fetch_add(self.rows, Ordering::Relaxed);
         shared.check.fetch_add(self.check, Ordering::Relaxed);
         if self.wanted.first && self.rows > 0 && !shared.seen_first.swap(true, Ordering::Relaxed) {
             println!("FIRST");
         }
-        if self.wanted.stalls_after.is_some_and(|after| before >= after) {
-            self.stalls.beat();
-        }
         (self.rows, self.check) = (0, 0);
+        before
     }
 }
 
 impl Drop for Local {
     fn drop(&mut self) {
-        self.flush();
+        // No batch: between the last one and the end of the job there is nothing for a worker to be late with.
+        self.bring_together();
         let mut rest = self.tally.0.rest.lock().unwrap_or_else(PoisonError::into_inner);
         rest.stall = rest.stall.or(self.stalls.longest());
         for (step, rows) in self.latencies.iter().enumerate().filter(|(_, rows)| **rows > 0) {
