@@ -122,7 +122,7 @@ async fn tags_go_with_a_snapshot_when_they_are_to_and_a_name_of_nothing_can_be_g
     let would = remove(&f.store, &id(3), RemoveOptions { dry_run: true, ..with_tags }).await.unwrap();
     assert_eq!(resolve(&f.store, "flights#v1").await.unwrap().entry.sequence, Sequence(3));
     assert_eq!(remove(&f.store, &id(3), with_tags).await.unwrap(), would);
-    assert_eq!(would.tags, [v1.clone()]);
+    assert_eq!(would.tags, [v1]);
     assert!(tags(&f.store, &job("flights")).await.unwrap().is_empty());
 
     // As if the process had died before the tag went.
