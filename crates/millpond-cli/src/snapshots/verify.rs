@@ -117,20 +117,22 @@ impl Verify {
 
 impl Found {
     async fn add_tags(&mut self, store: &Store, job: &JobName) -> Result<(), Error> {
-        let (object, problem) = match tags(store, job).await {
+        match tags(store, job).await {
             Ok(tags) => {
                 for (tag, mark) in tags {
                     let id = SnapshotId { job: job.clone(), sequence: mark.sequence };
                     self.names.tags.entry(id).or_default().push(format!("{job}#{tag}"));
                 }
-                return Ok(());
+                Ok(())
             }
-            Err(Error::Corrupt { file, field, problem }) => (file, format!("{field}: {problem}")),
-            Err(error @ Error::Unsupported { .. }) => (layout::tags(job).to_string(), error.to_string()),
-            Err(error) => return Err(error),
-        };
-        self.broken.push(Broken { object, state: None, problem, touches: Vec::new() });
-        Ok(())
+            Err(error) => {
+                let object = match &error {
+                    Error::Corrupt { file, .. } => file.clone(),
+                    _ => layout::tags(job).to_string(),
+                };
+                self.add_unreadable(object, error, Vec::new())
+            }
+        }
     }
 
     /// All snapshots of a job. An entry that cannot be read is a finding, not the end.
@@ -138,23 +140,28 @@ impl Found {
         self.add_tags(store, job).await?;
         let log = JobLog::open(store, job);
         for sequence in log.sequences().await? {
-            let problem = match log.read(sequence).await {
+            match log.read(sequence).await {
                 Ok(Some(entry)) if entry.snapshot().is_some() => {
                     self.snapshots.push(Resolved { store: store.clone(), entry });
-                    continue;
                 }
-                Ok(_) => continue,
-                Err(Error::Corrupt { field, problem, .. }) => format!("{field}: {problem}"),
-                Err(error @ Error::Unsupported { .. }) => error.to_string(),
-                Err(error) => return Err(error),
-            };
-            self.broken.push(Broken {
-                object: layout::entry(job, sequence).to_string(),
-                state: None,
-                problem,
-                touches: vec![SnapshotId { job: job.clone(), sequence }],
-            });
+                Ok(_) => {}
+                Err(error) => {
+                    let touches = vec![SnapshotId { job: job.clone(), sequence }];
+                    self.add_unreadable(layout::entry(job, sequence).to_string(), error, touches)?;
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// What is in an object that can be fetched and not be understood; another error is not about the object.
+    fn add_unreadable(&mut self, object: String, error: Error, touches: Vec<SnapshotId>) -> Result<(), Error> {
+        let problem = match error {
+            Error::Corrupt { field, problem, .. } => format!("{field}: {problem}"),
+            Error::Unsupported { .. } => error.to_string(),
+            _ => return Err(error),
+        };
+        self.broken.push(Broken { object, state: None, problem, touches });
         Ok(())
     }
 }

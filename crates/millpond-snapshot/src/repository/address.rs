@@ -19,7 +19,8 @@ pub enum SnapshotAddress {
     Latest(JobName),
     /// `JOB#tag`: a snapshot that was given a name.
     Tagged(JobName, Tag),
-    /// The path or URL of an exported directory: anything that holds a `/`, begins with a `.`, or has neither `@` nor `#`.
+    /// The path or URL of an exported directory: anything that holds a `/`, begins with a `.`, or has neither `@` nor
+    /// `#`.
     Directory(String),
 }
 
@@ -33,14 +34,17 @@ impl FromStr for SnapshotAddress {
                 "{given:?} does not name a snapshot; use JOB@42, JOB@latest, JOB#tag, or a path such as ./directory"
             ))
         };
-        let names_a_job = text.contains(['@', '#']);
-        if text.contains(['/', '\\']) || text.starts_with('.') || !(text.is_empty() || names_a_job) {
+        if text.contains(['/', '\\']) || text.starts_with('.') {
             return Ok(SnapshotAddress::Directory(text.to_owned()));
         }
         if let Some((job, tag)) = text.split_once('#') {
             return Ok(SnapshotAddress::Tagged(job.parse()?, tag.parse()?));
         }
-        let (job, at) = text.split_once('@').ok_or_else(help)?;
+        let (job, at) = match text.split_once('@') {
+            Some(parts) => parts,
+            None if text.is_empty() => return Err(help()),
+            None => return Ok(SnapshotAddress::Directory(text.to_owned())),
+        };
         let job: JobName = job.parse()?;
         if at == "latest" {
             return Ok(SnapshotAddress::Latest(job));

@@ -24,7 +24,8 @@ pub struct Copied {
 
 /// Copies a snapshot into the log of a job of the same name, or of `job`, in another store. Each object
 /// is checked against its hash on the way. If this is interrupted, doing it again copies what is
-/// still missing; what was copied before and is still there keeps its number. `progress` is told how many bytes of how many are there.
+/// still missing; what was copied before and is still there keeps its number. `progress` is told how many bytes
+/// of how many are there.
 ///
 /// # Errors
 /// [`Error::Conflict`] if the job has an unfinished run there: a new entry in its log would fence it.

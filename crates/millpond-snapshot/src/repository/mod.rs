@@ -1,8 +1,8 @@
 //! The store as people use it: names for snapshots, copies of them, and getting rid of them.
 //!
 //! Nothing a person kept is removed by anything here, except by [`remove`], which names one snapshot and
-//! refuses what is pinned or needed, and what is tagged unless the tag is to go too. Two things delete chunks: [`release`], with which a running job cleans
-//! up after itself, and [`collect`], which looks at the whole store.
+//! refuses what is pinned or needed, and what is tagged unless the tag is to go too. Two things delete chunks:
+//! [`release`], with which a running job cleans up after itself, and [`collect`], which looks at the whole store.
 
 mod address;
 mod begin;

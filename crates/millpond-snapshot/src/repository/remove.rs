@@ -37,27 +37,27 @@ pub struct RemoveOptions {
 /// collection.
 ///
 /// # Errors
-/// [`Error::Conflict`] if the snapshot is pinned, or tagged and that is not to go with it, if a job began from it and has none of its own
-/// yet, or may be about to, or if a run goes on from it.
+/// [`Error::Conflict`] if the snapshot is pinned, or tagged and that is not to go with it, if a job began from it and
+/// has none of its own yet, or may be about to, or if a run goes on from it.
 pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> Result<Removal> {
     let entry = read_entry(store, id).await?;
     let jobs = jobs(store).await?;
     let mut why: Vec<String> = Vec::new();
-    let protections = protected(store, &id.job).await?.remove(&id.sequence);
-    let mut tags = Vec::new();
-    for protection in protections.into_iter().flatten() {
-        match protection {
-            Protection::Tagged(tag) if options.with_tags => tags.push(tag),
-            Protection::Tagged(ref tag) => {
-                why.push(format!("{protection}; `millpond snapshots untag {}#{tag}` takes the name away", id.job));
+    let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
+    for mark in marks.iter().filter(|mark| hinders(mark, |_| options.with_tags)) {
+        why.push(match mark {
+            Protection::Tagged(tag) => {
+                format!("{mark}; `millpond snapshots untag {}#{tag}` takes the name away", id.job)
             }
-            Protection::Pinned(_) => {
-                why.push(format!("{protection}; `millpond snapshots unpin {id}` takes the pin away"));
-            }
-            // A job needs its origin only until it has a snapshot of its own, which is seen below.
-            Protection::Origin(_) => {}
-        }
+            _ => format!("{mark}; `millpond snapshots unpin {id}` takes the pin away"),
+        });
     }
+    // Those that hinder are not among them: nothing is removed then.
+    let tag = |mark| match mark {
+        Protection::Tagged(tag) => Some(tag),
+        _ => None,
+    };
+    let tags: Vec<Tag> = marks.into_iter().filter_map(tag).collect();
     let address = SnapshotAddress::Entry(id.clone());
     for other in beginning(store, id).await?.into_keys() {
         let begun = jobs.iter().filter(|job| job.job == other).flat_map(|job| &job.entries);
@@ -105,6 +105,16 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     Ok(Removal { id: id.clone(), objects: objects.len(), bytes, tags })
 }
 
+/// Whether a mark keeps a snapshot from being removed; `goes` tells of a tag that it goes along. A job needs its origin
+/// only until it has a snapshot of its own, which is looked for apart.
+fn hinders(mark: &Protection, goes: impl Fn(&Tag) -> bool) -> bool {
+    match mark {
+        Protection::Tagged(tag) => !goes(tag),
+        Protection::Pinned(_) => true,
+        Protection::Origin(_) => false,
+    }
+}
+
 async fn delete(store: &Store, entry: &Entry, is_head: bool, going: &[Tag]) -> Result<()> {
     let id = entry.id();
     let log = JobLog::open(store, &id.job);
@@ -127,12 +137,7 @@ async fn delete(store: &Store, entry: &Entry, is_head: bool, going: &[Tag]) -> R
     }
     // The same for whoever tags or pins it; the tags that are going along say nothing new.
     let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
-    let is_new = |why: &&Protection| match why {
-        Protection::Origin(_) => false,
-        Protection::Tagged(tag) => !going.contains(tag),
-        Protection::Pinned(_) => true,
-    };
-    if let Some(mark) = marks.iter().find(is_new) {
+    if let Some(mark) = marks.iter().find(|mark| hinders(mark, |tag| going.contains(tag))) {
         log.append(entry).await?;
         return Err(Error::Conflict(format!("{id} is not removed: {mark} since a moment ago")));
     }

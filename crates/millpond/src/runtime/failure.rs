@@ -67,6 +67,9 @@ impl Prospect {
     }
 }
 
+/// What a report names where no operator failed, but the engine or what it stands on.
+pub(crate) const ENGINE: &str = "engine";
+
 /// Why an operator stopped, and on which record.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -109,9 +112,8 @@ pub(crate) struct FailureReport {
 impl FailureReport {
     /// A failure of the engine itself, or of what it stands on.
     pub(crate) fn engine(reason: impl ToString) -> Self {
-        let operator = "engine".to_owned();
         FailureReport {
-            operator,
+            operator: ENGINE.to_owned(),
             subtask: 0,
             record: None,
             reason: reason.to_string(),

@@ -15,7 +15,7 @@ use super::coordinator::drive::{AttemptEnd, Driver, Ears, RunEnd};
 use super::coordinator::history::History;
 use super::coordinator::pending::Asked;
 use super::coordinator::publish::Publisher;
-use super::failure::Prospect;
+use super::failure::{ENGINE, Prospect};
 use super::launch::{fit, start};
 use super::lost;
 use super::message::ToWorker;
@@ -255,7 +255,7 @@ impl Session {
             view.restarts += u32::from(restart);
             view.status = if restart { JobStatus::Restarting } else { JobStatus::Failed };
         });
-        let operator = (operator != "engine").then(|| operator.to_owned());
+        let operator = (operator != ENGINE).then(|| operator.to_owned());
         match self.history.write(EntryBody::Failure { operator, reason, restart }).await {
             Err(error) if error.kind() == crate::ErrorKind::Fenced => Err(error),
             Err(error) => {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::context::WorkerContext;
 use super::control::{self, Place, Verdict};
-use super::failure::{FailureReport, Prospect};
+use super::failure::{ENGINE, FailureReport, Prospect};
 use super::mailbox::Outbox;
 use super::message::ToCoordinator;
 use super::restore::Restored;
@@ -31,8 +31,6 @@ use crate::job::plan::Plan;
 use crate::source::rate::RateLimiter;
 use crate::stream::env::Env;
 
-/// What is said to have failed if it is no operator.
-const ENGINE: &str = "engine";
 /// The longest a worker sleeps without looking around.
 const PARK: Duration = Duration::from_secs(1);
 /// How often a worker says how much it has read.
