@@ -134,6 +134,9 @@ fn numbers_in_keys_keep_their_hash_at_any_width() {
     becomes(&rows, |keys| keys, plain::<u64>, &wide);
 }
 
+/// Keys that have a map: so many that a change to a few is a small one.
+const KEYS: u64 = 40;
+
 /// A program that adds numbers to a map of each key, by kind, takes away what it is told to, and then says what is there.
 fn map_job<M: millpond::StateValue + Ord + std::fmt::Debug + Sync>(
     kind: fn(u64) -> M,
@@ -149,7 +152,7 @@ fn map_job<M: millpond::StateValue + Ord + std::fmt::Debug + Sync>(
         let steps = steps.clone();
         env.source(IteratorSource::new(move || steps.clone().into_iter()), WatermarkStrategy::none())
             .uid(&format!("steps-{run}"))
-            .key_by(|(n, _): &(u64, Option<u64>)| n % 5)
+            .key_by(|(n, _): &(u64, Option<u64>)| n % KEYS)
             .process_fn(move |setup| {
                 let state = StateDescriptor::new("kinds");
                 let kinds = match merge {
@@ -161,8 +164,8 @@ fn map_job<M: millpond::StateValue + Ord + std::fmt::Debug + Sync>(
                         Some(0) => kinds.entries().into_iter().for_each(|(kind, sum)| {
                             context.emit((*context.key(), format!("{kind:?}"), sum));
                         }),
-                        Some(add) => kinds.upsert(kind(n / 5), || 0, |sum| *sum += add),
-                        None => drop(kinds.remove(&kind(n / 5))),
+                        Some(add) => kinds.upsert(kind(n / KEYS), || 0, |sum| *sum += add),
+                        None => drop(kinds.remove(&kind(n / KEYS))),
                     }
                     Ok(())
                 }
@@ -181,7 +184,7 @@ fn maps<M: millpond::StateValue + Ord + std::fmt::Debug + Sync>(
     mut steps: Vec<(u64, Option<u64>)>,
     merge: bool,
 ) -> Result<(BTreeMap<(u64, String), u64>, String), millpond::Error> {
-    steps.extend((0..5).map(|key| (key, Some(0))));
+    steps.extend((0..KEYS).map(|key| (key, Some(0))));
     let out = Collect::new();
     let report = map_job(kind, steps, merge, &out).run(options(store, parallelism, from))?;
     let found = out.items().into_iter().map(|(key, kind, sum)| ((key, kind), sum)).collect();
@@ -196,22 +199,22 @@ fn keys_of_maps_whose_variants_were_renamed_stay_one_entry() {
     let expected = |numbers: std::ops::Range<u64>, names: [&str; 2], gone: &[u64]| {
         let mut sums = BTreeMap::new();
         for n in numbers {
-            let entry = ((n % 5, names[(n / 5 % 2) as usize].to_owned()), n + 1);
+            let entry = ((n % KEYS, names[(n / KEYS % 2) as usize].to_owned()), n + 1);
             *sums.entry(entry.0).or_default() += entry.1;
         }
         sums.retain(|(key, name), _| !(gone.contains(key) && name == names[1]));
         sums
     };
     let store = fresh_store();
-    let (found, from) = maps((&store, 2, None), old, adds(0, 40), false).unwrap();
-    assert_eq!(found, expected(0..40, ["Bus", "Tram"], &[]));
+    let (found, from) = maps((&store, 2, None), old, adds(0, 4 * KEYS), false).unwrap();
+    assert_eq!(found, expected(0..4 * KEYS, ["Bus", "Tram"], &[]));
     // Takes some away: little enough for a delta, whose tombstones must name what is there.
-    let (found, from) = maps((&store, 3, Some(from)), new, vec![(5, None), (6, None)], false).unwrap();
-    assert_eq!(found, expected(0..40, ["Bus", "Train"], &[0, 1]));
+    let (found, from) = maps((&store, 3, Some(from)), new, vec![(KEYS, None), (KEYS + 1, None)], false).unwrap();
+    assert_eq!(found, expected(0..4 * KEYS, ["Bus", "Train"], &[0, 1]));
     // Goes on with the same entries.
-    let (found, from) = maps((&store, 1, Some(from)), new, adds(50, 55), false).unwrap();
-    let mut sums = expected(0..40, ["Bus", "Train"], &[0, 1]);
-    (50..55).for_each(|n| *sums.get_mut(&(n % 5, "Bus".to_owned())).unwrap() += n + 1);
+    let (found, from) = maps((&store, 1, Some(from)), new, adds(6 * KEYS, 6 * KEYS + 5), false).unwrap();
+    let mut sums = expected(0..4 * KEYS, ["Bus", "Train"], &[0, 1]);
+    (6 * KEYS..6 * KEYS + 5).for_each(|n| *sums.get_mut(&(n % KEYS, "Bus".to_owned())).unwrap() += n + 1);
     assert_eq!(found, sums);
     let (found, _) = maps((&store, 2, Some(from)), new, Vec::new(), false).unwrap();
     assert_eq!(found, sums);
@@ -222,7 +225,7 @@ fn keys_of_maps_that_become_one_are_merged_or_named() {
     let old = |n: u64| if n % 2 == 0 { plain_names::Kind::Bus } else { plain_names::Kind::Train };
     let new = |_| merged::Kind::Bus;
     let store = fresh_store();
-    let adds: Vec<_> = (0..40).map(|n| (n, Some(n + 1))).collect();
+    let adds: Vec<_> = (0..4 * KEYS).map(|n| (n, Some(n + 1))).collect();
     let (_, from) = maps((&store, 2, None), old, adds, false).unwrap();
     let error = maps((&store, 2, Some(from.clone())), new, Vec::new(), false).expect_err("it must not start");
     for reason in ["operator 'kinds', state 'kinds'", "map key", "become one and the same", ".merge(|a, b| …)"] {
@@ -230,6 +233,6 @@ fn keys_of_maps_that_become_one_are_merged_or_named() {
     }
     let (found, _) = maps((&store, 3, Some(from)), new, Vec::new(), true).unwrap();
     let mut sums = BTreeMap::new();
-    (0..40).for_each(|n| *sums.entry((n % 5, "Bus".to_owned())).or_default() += n + 1);
+    (0..4 * KEYS).for_each(|n| *sums.entry((n % KEYS, "Bus".to_owned())).or_default() += n + 1);
     assert_eq!(found, sums);
 }
