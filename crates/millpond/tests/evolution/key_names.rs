@@ -65,13 +65,14 @@ fn so_it_is_where_both_programs_know_the_same_names() {
 fn and_inside_structs_lists_tuples_and_other_enums() {
     let rows: Vec<_> = (0..60)
         .map(|n| {
-            let kind = |n: u64| if n % 2 == 0 { renamed::Kind::Bus } else { renamed::Kind::Tram };
+            let kind = |n: u64| if n.is_multiple_of(2) { renamed::Kind::Bus } else { renamed::Kind::Tram };
             (renamed::deep(n, kind(n), kind(n / 2)), n)
         })
         .collect();
     let expected: Vec<_> = (0..60)
         .map(|n| {
-            let kind = |n: u64| if n % 2 == 0 { renamed_back::Kind::Bus } else { renamed_back::Kind::Train };
+            let kind =
+                |n: u64| if n.is_multiple_of(2) { renamed_back::Kind::Bus } else { renamed_back::Kind::Train };
             (renamed_back::deep(n, kind(n), kind(n / 2)), n)
         })
         .collect();
@@ -177,13 +178,16 @@ fn map_job<M: millpond::StateValue + Ord + std::fmt::Debug + Sync>(
     })
 }
 
+/// Sums by key and kind.
+type Found = BTreeMap<(u64, String), u64>;
+
 /// What is there after `steps`, from a snapshot or nothing; and the snapshot that comes of it.
 fn maps<M: millpond::StateValue + Ord + std::fmt::Debug + Sync>(
     (store, parallelism, from): (&str, usize, Option<String>),
     kind: fn(u64) -> M,
     mut steps: Vec<(u64, Option<u64>)>,
     merge: bool,
-) -> Result<(BTreeMap<(u64, String), u64>, String), millpond::Error> {
+) -> Result<(Found, String), millpond::Error> {
     steps.extend((0..KEYS).map(|key| (key, Some(0))));
     let out = Collect::new();
     let report = map_job(kind, steps, merge, &out).run(options(store, parallelism, from))?;
@@ -193,8 +197,8 @@ fn maps<M: millpond::StateValue + Ord + std::fmt::Debug + Sync>(
 
 #[test]
 fn keys_of_maps_whose_variants_were_renamed_stay_one_entry() {
-    let old = |n: u64| if n % 2 == 0 { renamed::Kind::Bus } else { renamed::Kind::Tram };
-    let new = |n: u64| if n % 2 == 0 { renamed_back::Kind::Bus } else { renamed_back::Kind::Train };
+    let old = |n: u64| if n.is_multiple_of(2) { renamed::Kind::Bus } else { renamed::Kind::Tram };
+    let new = |n: u64| if n.is_multiple_of(2) { renamed_back::Kind::Bus } else { renamed_back::Kind::Train };
     let adds = |from: u64, to: u64| (from..to).map(|n| (n, Some(n + 1))).collect::<Vec<_>>();
     let expected = |numbers: std::ops::Range<u64>, names: [&str; 2], gone: &[u64]| {
         let mut sums = BTreeMap::new();
@@ -222,7 +226,7 @@ fn keys_of_maps_whose_variants_were_renamed_stay_one_entry() {
 
 #[test]
 fn keys_of_maps_that_become_one_are_merged_or_named() {
-    let old = |n: u64| if n % 2 == 0 { plain_names::Kind::Bus } else { plain_names::Kind::Train };
+    let old = |n: u64| if n.is_multiple_of(2) { plain_names::Kind::Bus } else { plain_names::Kind::Train };
     let new = |_| merged::Kind::Bus;
     let store = fresh_store();
     let adds: Vec<_> = (0..4 * KEYS).map(|n| (n, Some(n + 1))).collect();
