@@ -68,11 +68,11 @@ pub fn column<T: DeserializeOwned>(name: &str) -> Result<FieldRef> {
     Ok(Arc::new(field))
 }
 
-/// The column called `name` for keys, or keys of maps, of type `K`. Besides what [`column`] says, its metadata says which
+/// The column called `name` for keys, or keys of maps, of type `K`. Besides what [`column`](fn@column) says, its metadata says which
 /// names of variants are read and written as others: that is a key's identity, and no shape shows it.
 ///
 /// # Errors
-/// As [`column`].
+/// As [`column`](fn@column).
 pub fn key_column<K: Serialize + DeserializeOwned>(name: &str) -> Result<FieldRef> {
     Ok(names::note::<K>(column::<K>(name)?))
 }
