@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 
+use crate::advice::{advice, reason};
+
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -48,7 +50,7 @@ pub enum Error {
     },
 
     /// The store failed: mend the store, then try again.
-    #[error("could not {action} {path}{advice}: {source}", advice = advice(.source.as_ref()))]
+    #[error("could not {action} {path}{}: {}", advice(.source.as_ref()), reason(.source.as_ref()))]
     Storage {
         /// What was attempted, as a verb.
         action: &'static str,
@@ -79,30 +81,4 @@ impl Error {
     pub(crate) fn corrupt(file: impl ToString, field: impl ToString, problem: impl ToString) -> Self {
         Error::Corrupt { file: file.to_string(), field: field.to_string(), problem: problem.to_string() }
     }
-}
-
-/// The next step, where the operating system's reason makes it plain.
-fn advice(source: &(dyn StdError + Send + Sync + 'static)) -> &'static str {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(source);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return match io.kind() {
-                std::io::ErrorKind::PermissionDenied => {
-                    " (permission denied: give this user write access to the store)"
-                }
-                std::io::ErrorKind::ReadOnlyFilesystem => {
-                    " (the file system is read-only: remount it, or name another store)"
-                }
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    " (no space left: free some, `millpond snapshots gc` removes what nothing names)"
-                }
-                std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
-                    " (a file stands where a directory is needed)"
-                }
-                _ => "",
-            };
-        }
-        cause = error.source();
-    }
-    ""
 }

@@ -36,6 +36,7 @@
 //!
 //! The format is specified byte by byte in `docs/format/`.
 
+mod advice;
 pub mod chunk;
 pub mod edit;
 mod error;

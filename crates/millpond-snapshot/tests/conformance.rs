@@ -17,7 +17,7 @@ use bytes::Bytes;
 use common::{encode, entry, job, record, start};
 use millpond_snapshot::chunk::ChunkKind;
 use millpond_snapshot::log::{AppendOutcome, EntryBody, JobLog};
-use millpond_snapshot::repository::{CollectOptions, collect, copy, remove, resolve, verify};
+use millpond_snapshot::repository::{CollectOptions, RemoveOptions, collect, copy, remove, resolve, verify};
 use millpond_snapshot::store::{OpenMode, PutOutcome, layout};
 use millpond_snapshot::{Error, Store};
 use object_store::path::Path;
@@ -115,7 +115,7 @@ async fn snapshots(store: &Store, address: &str) {
     assert_eq!(verify(std::slice::from_ref(&found), |_, _| {}).await.unwrap().problems, []);
     let beside = copy(&found, &store, Some(&job("beside")), |_, _| {}).await.unwrap();
     assert_eq!((beside.objects, beside.present), (0, 1));
-    remove(&store, &found.entry.id(), false).await.unwrap();
+    remove(&store, &found.entry.id(), RemoveOptions::default()).await.unwrap();
     let stray = store.put_chunk(encode(ChunkKind::Base, &[("stray", Some(1))])).await.unwrap();
     let now = CollectOptions { grace: std::time::Duration::ZERO, dry_run: false };
     let deleted = collect(&store, now).await.unwrap().deleted;

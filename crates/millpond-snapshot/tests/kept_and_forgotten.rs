@@ -11,11 +11,11 @@ use fixture::{append, chunk, fixture, id, stop};
 use millpond_snapshot::chunk::ChunkKind;
 use millpond_snapshot::log::{Entry, EntryBody, JobLog};
 use millpond_snapshot::repository::{
-    KeepPolicy, begin_from, copy, pin, protected, release, remove, resolve, select, tag, tags, thin, unpin, untag,
-    verify,
+    KeepPolicy, RemoveOptions, begin_from, copy, pin, protected, release, remove, resolve, select, tag, tags,
+    thin, unpin, untag, verify,
 };
-use millpond_snapshot::store::OpenMode;
-use millpond_snapshot::{Error, Sequence, Store};
+use millpond_snapshot::store::{OpenMode, layout};
+use millpond_snapshot::{Error, Sequence, Store, Tag};
 
 #[tokio::test]
 async fn a_tag_names_one_snapshot_until_it_is_removed() {
@@ -70,7 +70,9 @@ async fn once_another_job_began_here_chunks_are_left_to_collection() {
     let entries = f.log.entries().await.unwrap();
     let removed: Vec<_> = entries.iter().filter(|e| e.snapshot().is_some()).cloned().collect();
     let released = release(&f.store, &job("flights"), &removed, &[]).await.unwrap();
-    assert_eq!((released.entries, released.objects), (3, 0));
+    // The one that it began from stays, whatever the caller says.
+    assert_eq!((released.entries, released.objects, released.kept), (2, 0, vec![Sequence(2)]));
+    resolve(&f.store, "flights@2").await.unwrap();
 }
 
 #[tokio::test]
@@ -88,22 +90,66 @@ async fn a_job_never_deletes_chunks_that_another_wrote() {
 #[tokio::test]
 async fn removal_refuses_what_is_kept_or_needed() {
     let f = fixture("rm").await;
-    let running = remove(&f.store, &id(4), false).await.unwrap_err();
+    let running = remove(&f.store, &id(4), RemoveOptions::default()).await.unwrap_err();
     assert!(running.to_string().contains("goes on from it"), "{running}");
     stop(&f.log).await;
     pin(&f.store, &id(4), None, Some("audit".into())).await.unwrap();
     tag(&f.store, &id(4), &"v1".parse().unwrap(), None, None).await.unwrap();
-    let kept = remove(&f.store, &id(4), false).await.unwrap_err().to_string();
+    let kept = remove(&f.store, &id(4), RemoveOptions::default()).await.unwrap_err().to_string();
     assert!(kept.contains("pinned (audit)") && kept.contains("tagged v1"), "{kept}");
+    assert!(kept.contains("unpin flights@4") && kept.contains("untag flights#v1"), "{kept}");
     unpin(&f.store, &id(4)).await.unwrap();
     untag(&f.store, &job("flights"), &"v1".parse().unwrap()).await.unwrap();
 
-    let would = remove(&f.store, &id(4), true).await.unwrap();
+    let would = remove(&f.store, &id(4), RemoveOptions { dry_run: true, ..Default::default() }).await.unwrap();
     assert_eq!((would.objects, would.bytes), (1, f.deltas[2].bytes));
     assert!(resolve(&f.store, "flights@4").await.is_ok());
-    assert_eq!(remove(&f.store, &id(4), false).await.unwrap(), would);
+    assert_eq!(remove(&f.store, &id(4), RemoveOptions::default()).await.unwrap(), would);
     assert!(matches!(resolve(&f.store, "flights@4").await, Err(Error::NotFound(_))));
-    assert!(matches!(remove(&f.store, &id(4), false).await, Err(Error::NotFound(_))));
+    assert!(matches!(remove(&f.store, &id(4), RemoveOptions::default()).await, Err(Error::NotFound(_))));
+}
+
+#[tokio::test]
+async fn tags_go_with_a_snapshot_when_they_are_to_and_a_name_of_nothing_can_be_given_again() {
+    let f = fixture("rm-tagged").await;
+    stop(&f.log).await;
+    let (v1, v2): (Tag, Tag) = ("v1".parse().unwrap(), "v2".parse().unwrap());
+    tag(&f.store, &id(3), &v1, None, None).await.unwrap();
+    let with_tags = RemoveOptions { with_tags: true, ..Default::default() };
+    pin(&f.store, &id(3), None, None).await.unwrap();
+    assert!(matches!(remove(&f.store, &id(3), with_tags).await, Err(Error::Conflict(_))));
+    unpin(&f.store, &id(3)).await.unwrap();
+    let would = remove(&f.store, &id(3), RemoveOptions { dry_run: true, ..with_tags }).await.unwrap();
+    assert_eq!(resolve(&f.store, "flights#v1").await.unwrap().entry.sequence, Sequence(3));
+    assert_eq!(remove(&f.store, &id(3), with_tags).await.unwrap(), would);
+    assert_eq!(would.tags, [v1]);
+    assert!(tags(&f.store, &job("flights")).await.unwrap().is_empty());
+
+    // As if the process had died before the tag went.
+    tag(&f.store, &id(2), &v2, None, None).await.unwrap();
+    f.store.delete(&layout::entry(&job("flights"), Sequence(2))).await.unwrap();
+    assert!(matches!(resolve(&f.store, "flights#v2").await, Err(Error::NotFound(_))));
+    tag(&f.store, &id(4), &v2, None, None).await.unwrap();
+    assert_eq!(resolve(&f.store, "flights#v2").await.unwrap().entry.sequence, Sequence(4));
+}
+
+#[tokio::test]
+async fn what_was_copied_before_is_not_there_twice() {
+    let f = fixture("copy-again").await;
+    let other = Store::open("memory://copy-again-there", OpenMode::CreateIfMissing).await.unwrap();
+    let from = resolve(&f.store, "flights@4").await.unwrap();
+    let first = copy(&from, &other, None, |_, _| {}).await.unwrap();
+    assert!(first.objects > 0 && !first.before);
+    let again = copy(&from, &other, None, |_, _| {}).await.unwrap();
+    assert_eq!((again.id, again.before, again.objects), (first.id, true, 0));
+    assert_eq!(again.present, first.objects);
+    // Another snapshot under the same address and number is another.
+    let mut changed = from.clone();
+    if let EntryBody::Checkpoint(record) | EntryBody::Savepoint(record) = &mut changed.entry.body {
+        record.manifest.operators[0].name.push('x');
+    }
+    let third = copy(&changed, &other, None, |_, _| {}).await.unwrap();
+    assert_eq!((third.id, third.before), (id(2), false));
 }
 
 #[tokio::test]
@@ -114,7 +160,7 @@ async fn the_number_of_a_removed_snapshot_is_not_given_again() {
     let from = resolve(&f.store, "flights@4").await.unwrap();
     let copied = copy(&from, &other, None, |_, _| {}).await.unwrap();
     assert_eq!(copied.id, id(1));
-    remove(&other, &copied.id, false).await.unwrap();
+    remove(&other, &copied.id, RemoveOptions::default()).await.unwrap();
     let again = copy(&from, &other, None, |_, _| {}).await.unwrap();
     assert_eq!((again.id, again.objects), (id(3), 0));
 }
@@ -172,7 +218,7 @@ async fn a_snapshot_from_which_a_job_is_beginning_is_not_removed() {
     stop(&f.log).await;
     for name in ["flights", "flights-b"] {
         begin_from(&f.store, "flights@2", &job(name)).await.unwrap();
-        let refused = remove(&f.store, &id(2), false).await.unwrap_err().to_string();
+        let refused = remove(&f.store, &id(2), RemoveOptions::default()).await.unwrap_err().to_string();
         assert!(refused.contains(&format!("job {name} is beginning from it")), "{refused}");
     }
     // Once both have begun and ended, it is free.
@@ -184,12 +230,12 @@ async fn a_snapshot_from_which_a_job_is_beginning_is_not_removed() {
     };
     append(&f.log, begun("flights", 6)).await;
     append(&log, begun("flights-b", 1)).await;
-    let needed = remove(&f.store, &id(2), false).await.unwrap_err().to_string();
+    let needed = remove(&f.store, &id(2), RemoveOptions::default()).await.unwrap_err().to_string();
     assert!(needed.contains("job flights goes on") && needed.contains("job flights-b goes on"), "{needed}");
     let cancel = || EntryBody::Cancel { retained: true };
     append(&f.log, entry(7, 6, cancel())).await;
     append(&log, Entry::new(job("flights-b"), Sequence(2), Sequence(1), cancel()).unwrap()).await;
-    remove(&f.store, &id(2), false).await.unwrap();
+    remove(&f.store, &id(2), RemoveOptions::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ pub enum ErrorKind {
     Job,
     /// The snapshot does not fit or cannot be read: choose another, or say what to do with what does not fit.
     Snapshot,
+    /// What a snapshot names is missing, or not as it was written: start from an older one. The message says which is whole.
+    Damaged,
     /// The store cannot be used: mend it, or retry.
     Store,
     /// Another run of the job is live: end it, give this one another name, or take over.
@@ -48,11 +50,18 @@ impl Error {
     pub(crate) fn snapshot(message: impl ToString) -> Self {
         Error::new(ErrorKind::Snapshot, message)
     }
+    pub(crate) fn damaged(message: impl ToString) -> Self {
+        Error::new(ErrorKind::Damaged, message)
+    }
     pub(crate) fn store(message: impl ToString) -> Self {
         Error::new(ErrorKind::Store, message)
     }
     pub(crate) fn fenced(message: impl ToString) -> Self {
         Error::new(ErrorKind::Fenced, message)
+    }
+    /// The same error, of something within a job: `place` says of what.
+    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
+        Error { kind: self.kind, message: format!("{place}: {}", self.message) }
     }
     pub(crate) fn failed(message: impl ToString) -> Self {
         Error::new(ErrorKind::Failed, message)
@@ -69,6 +78,12 @@ impl std::error::Error for Error {}
 
 impl From<millpond_snapshot::Error> for Error {
     fn from(error: millpond_snapshot::Error) -> Self {
-        Error::store(error)
+        use millpond_snapshot::Error as E;
+        match error {
+            E::Corrupt { .. } => Error::damaged(error),
+            E::Unsupported { .. } => Error::snapshot(error),
+            E::InvalidInput(_) | E::NotFound(_) => Error::input(error),
+            _ => Error::store(error),
+        }
     }
 }

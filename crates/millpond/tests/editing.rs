@@ -2,12 +2,15 @@
 
 #[path = "common/buckets.rs"]
 mod buckets;
+#[path = "common/counting.rs"]
+mod counting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use buckets::{BUCKET, Buckets};
-use millpond::{Collect, EventTime, IteratorSource, Job, KeyedContext, RunOptions, WatermarkStrategy};
+use counting::{counting, options};
+use millpond::{Collect, EventTime, IteratorSource, Job, WatermarkStrategy};
 use millpond_snapshot::edit::{Edit, MapRow, Publish, TimerRow, ValueRow};
 use millpond_snapshot::repository::{resolve, verify};
 use millpond_snapshot::store::OpenMode;
@@ -17,10 +20,6 @@ const COUNT: u64 = 600;
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
-}
-
-fn options(store: &str, parallelism: usize, from: Option<String>) -> RunOptions {
-    RunOptions { parallelism: Some(parallelism), store: Some(store.to_owned()), from, ..RunOptions::default() }
 }
 
 /// The sums of each bucket and key of some numbers.
@@ -75,33 +74,10 @@ fn a_job_starts_from_maps_and_timers_that_it_never_wrote() {
     }
 }
 
-/// For each number, its remainder and how many there were of it.
-fn counting(out: &Collect<(u64, u64)>) -> Job {
-    let out = out.clone();
-    Job::new("counting", move |env| {
-        env.source(IteratorSource::new(|| 0..12_u64), WatermarkStrategy::none())
-            .uid("numbers")
-            .key_by(|n| n % 4)
-            .process_fn(|setup| {
-                let seen = setup.value::<u64>("seen");
-                move |n: &u64, context: &mut KeyedContext<'_, u64, (u64, u64), ()>| {
-                    let count = seen.get().unwrap_or(0) + 1;
-                    seen.set(count);
-                    context.emit((n % 4, count));
-                    Ok(())
-                }
-            })
-            .uid("counts")
-            .sink(out.sink())
-            .uid("out");
-        Ok(())
-    })
-}
-
 #[test]
 fn a_job_goes_on_from_what_was_made_of_its_state() {
     let address = "memory://editing-again";
-    let report = counting(&Collect::new()).run(options(address, 2, None)).unwrap();
+    let report = counting("numbers", 0..12, &Collect::new(), "out").run(options(address, 2, None)).unwrap();
     let taken = report.snapshot.unwrap();
     let from = block_on(async {
         let store = Store::open(address, OpenMode::Existing).await.unwrap();
@@ -124,7 +100,7 @@ fn a_job_goes_on_from_what_was_made_of_its_state() {
         id
     });
     let out = Collect::new();
-    counting(&out).run(options(address, 3, Some(from))).unwrap();
+    counting("numbers", 0..12, &out, "out").run(options(address, 3, Some(from))).unwrap();
     let mut found = out.items();
     found.sort();
     // Three numbers of each remainder, counted on from nothing, 301, 302 and 303.

@@ -4,6 +4,7 @@
 mod support;
 
 mod bad_input;
+mod broken;
 mod cluster;
 mod crash;
 mod ending;

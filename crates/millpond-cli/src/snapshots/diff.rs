@@ -25,8 +25,8 @@ pub(crate) struct Diff {
     /// The snapshot after
     #[arg(value_name = "B")]
     after: SnapshotAddress,
-    /// Show up to N of the rows of each state that differ
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Show rows of each state that differ, up to N of them
+    #[arg(long, value_name = "N", num_args = 0..=1, default_value_t = 0, default_missing_value = "20")]
     rows: usize,
     #[command(flatten)]
     place: Place,

@@ -57,7 +57,7 @@ impl Graph {
                 let mut nodes: BTreeMap<String, String> =
                     labels.into_iter().map(|(id, l)| (id.to_string(), l)).collect();
                 for edge in &edges {
-                    nodes.entry(edge.from.clone()).or_default();
+                    nodes.entry(edge.from.clone()).or_insert_with(|| not_there(edge.descent).to_owned());
                 }
                 match self.format {
                     Format::Dot => dot(&nodes, &edges),
@@ -74,6 +74,14 @@ fn label(entry: &Entry, marks: &Marks) -> String {
     let words = marks.words(&entry.id());
     let comma = if words.is_empty() { "" } else { ", " };
     format!("{} {}{comma}{words}", entry.body.kind(), time(entry.time))
+}
+
+/// What a node says of a snapshot that the store does not have, or not any more.
+fn not_there(descent: Descent) -> &'static str {
+    match descent {
+        Descent::Parent | Descent::Edit => "removed",
+        Descent::Fork | Descent::Copy => "not here",
+    }
 }
 
 /// How an edge is called; nothing for the ordinary case.

@@ -1,7 +1,7 @@
 //! `millpond snapshots rm`
 
 use clap::Args;
-use millpond_snapshot::repository::{Removal, SnapshotAddress, remove};
+use millpond_snapshot::repository::{Removal, RemoveOptions, SnapshotAddress, remove};
 use serde_json::{Value, json};
 
 use super::place::Place;
@@ -9,9 +9,9 @@ use super::words::{bytes, counted};
 use crate::failure::Failure;
 use crate::output::{print, print_json};
 
-/// Remove snapshots; refuses what is tagged, pinned or in use
+/// Remove snapshots; refuses what is pinned or in use
 ///
-/// The log entry goes at once, and what only it named with the next `gc`.
+/// The log entry goes at once, its tags with it, and what only it named with the next `gc`.
 #[derive(Args)]
 pub(crate) struct Remove {
     /// JOB@42, JOB@latest or JOB#tag
@@ -34,7 +34,7 @@ impl Remove {
         let mut removed = Vec::new();
         let mut outcome = Ok(());
         for (store, id) in found {
-            match remove(&store, &id, self.dry_run).await {
+            match remove(&store, &id, RemoveOptions { dry_run: self.dry_run, with_tags: true }).await {
                 Ok(removal) if self.place.json => removed.push(json(&removal)),
                 Ok(removal) => print(&words(&removal, self.dry_run))?,
                 Err(error) => {
@@ -51,14 +51,15 @@ impl Remove {
 }
 
 pub(super) fn words(removal: &Removal, dry_run: bool) -> String {
-    let Removal { id, objects, bytes: freed } = removal;
+    let Removal { id, objects, bytes: freed, tags } = removal;
+    let tags = tags.iter().map(|tag| format!(", with the tag {tag}")).collect::<String>();
     let what = format!("{} ({})", counted(*objects as u64, "object"), bytes(*freed));
     match dry_run {
-        true => format!("{id} would be removed, and `gc` would free {what}."),
-        false => format!("{id} is removed; `gc` frees {what}."),
+        true => format!("{id} would be removed{tags}, and `gc` would free {what}."),
+        false => format!("{id} is removed{tags}; `gc` frees {what}."),
     }
 }
 
 pub(super) fn json(removal: &Removal) -> Value {
-    json!({ "snapshot": removal.id, "objects": removal.objects, "bytes": removal.bytes })
+    json!({ "snapshot": removal.id, "objects": removal.objects, "bytes": removal.bytes, "tags": removal.tags })
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use millpond_snapshot::log::SnapshotId;
-use millpond_snapshot::repository::{KeepPolicy, protected, remove, thin};
+use millpond_snapshot::repository::{KeepPolicy, RemoveOptions, protected, remove, thin};
 use millpond_snapshot::{Error, JobName};
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ impl Thin {
         let (mut removed, mut refused): (Vec<Value>, Vec<Value>) = Default::default();
         for sequence in surplus {
             let id = SnapshotId { job: self.job.clone(), sequence };
-            let line = match remove(&store, &id, self.dry_run).await {
+            let line = match remove(&store, &id, RemoveOptions { dry_run: self.dry_run, with_tags: false }).await {
                 Ok(removal) => {
                     removed.push(removal_json(&removal));
                     words(&removal, self.dry_run)

@@ -37,7 +37,21 @@ fn rm_takes_several_and_stops_at_the_first_that_it_refuses() {
     let outcome = place.run("rm flights@2 flights@3 --json");
     outcome.fails(&["flights@3 is not removed"]);
     let printed: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
-    assert_eq!(printed["removed"], json!([{ "snapshot": "flights@2", "objects": 0, "bytes": 0 }]));
+    assert_eq!(printed["removed"], json!([{ "snapshot": "flights@2", "objects": 0, "bytes": 0, "tags": [] }]));
+}
+
+#[test]
+fn rm_takes_the_tags_along_and_stops_at_a_pin() {
+    let place = Place::flights();
+    place.run("tag flights@2 lunch").says(&["flights#lunch is flights@2"]);
+    place.run("pin flights@2").says(&["pinned"]);
+    place
+        .run("rm flights#lunch")
+        .fails(&["it is pinned", "`millpond snapshots unpin flights@2` takes the pin away"]);
+    place.run("unpin flights@2").says(&["not pinned"]);
+    place.run("rm flights#lunch --dry-run").says(&["flights@2 would be removed, with the tag lunch"]);
+    place.run("rm flights#lunch").says(&["flights@2 is removed, with the tag lunch"]);
+    place.run("show flights#lunch").fails(&["there is no snapshot flights#lunch"]);
 }
 
 #[test]
@@ -56,8 +70,8 @@ fn gc_leaves_alone_what_a_run_may_still_name() {
 fn thin_removes_savepoints_by_policy_only() {
     let place = Place::flights();
     place.stop();
-    for _ in 0..3 {
-        place.run("copy flights@4 other").says(&["copied"]);
+    for sequence in 2..5 {
+        place.run(&format!("copy flights@{sequence} other")).says(&["copied"]);
     }
     assert_eq!(place.run("thin flights --store other").code, 2);
     assert_eq!(place.run("thin flights --keep-last 0 --store other").code, 2);

@@ -79,6 +79,7 @@ fn diff_counts_and_shows_the_rows_that_differ() {
     outcome.says(&["sum/total", "differs", "- \"b\": 2", "+ \"d\": 4", "+ offset 400, path a.csv"]);
     place.run("diff flights@2 flights@2").says(&["sum/total", "same"]);
     assert!(!place.run("diff flights@2 flights@4").out.contains("\"d\""));
+    assert_eq!(place.run("diff flights@2 flights@4 --rows").out, outcome.out);
 
     let value = place.json("diff flights@2 flights@4 --rows 1");
     let total = &value["states"][1];
@@ -126,9 +127,10 @@ fn what_is_not_there_is_told_with_what_is() {
     let place = Place::flights();
     place.run("show flights@9").fails(&["there is no snapshot flights@9", "flights@4, flights@3, flights@2"]);
     place.run("ls trains").fails(&["there is no job trains", "it holds flights"]);
+    place.run("show flights").fails(&["no exported snapshot at flights", "JOB@latest"]);
     place.run("ls --store nowhere").fails(&["there is no store at nowhere"]);
     place.run("show ./nowhere").fails(&["nowhere"]);
-    for line in ["", "show", "show flights", "ls a/b", "graph --format dot --json", "diff flights@2", "fly"] {
+    for line in ["", "show", "show flights@", "ls a/b", "graph --format dot --json", "diff flights@2", "fly"] {
         assert_eq!(place.run(line).code, 2, "{line}");
     }
 }

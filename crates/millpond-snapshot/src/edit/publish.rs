@@ -8,7 +8,7 @@ use crate::log::{AppendOutcome, Edited, Entry, EntryBody, JobLog, SnapshotId, Sn
 use crate::manifest::StateSnapshot;
 use crate::repository::deposit::{objects, record_writers, room};
 use crate::repository::marks::record_fork;
-use crate::repository::{remove, tag, tags};
+use crate::repository::{RemoveOptions, remove, tag, tags};
 use crate::{Error, Result};
 
 /// How often the end of the log is looked for while others add to it.
@@ -140,7 +140,7 @@ impl Edit {
     async fn check_whole(&self, id: &SnapshotId) -> Result<()> {
         for chunk in objects(&self.store, &self.manifest) {
             if self.store.info(&ChunkRef::path(chunk)).await?.is_none() {
-                remove(&self.store, id, false).await?;
+                remove(&self.store, id, RemoveOptions::default()).await?;
                 return Err(Error::Conflict(format!(
                     "{} is gone: the snapshot that was edited was removed meanwhile; nothing was published",
                     chunk.path()

@@ -19,7 +19,8 @@ pub enum SnapshotAddress {
     Latest(JobName),
     /// `JOB#tag`: a snapshot that was given a name.
     Tagged(JobName, Tag),
-    /// The path or URL of an exported directory: anything that holds a `/` or begins with a `.`.
+    /// The path or URL of an exported directory: anything that holds a `/`, begins with a `.`, or has neither `@` nor
+    /// `#`.
     Directory(String),
 }
 
@@ -39,7 +40,11 @@ impl FromStr for SnapshotAddress {
         if let Some((job, tag)) = text.split_once('#') {
             return Ok(SnapshotAddress::Tagged(job.parse()?, tag.parse()?));
         }
-        let (job, at) = text.split_once('@').ok_or_else(help)?;
+        let (job, at) = match text.split_once('@') {
+            Some(parts) => parts,
+            None if text.is_empty() => return Err(help()),
+            None => return Ok(SnapshotAddress::Directory(text.to_owned())),
+        };
         let job: JobName = job.parse()?;
         if at == "latest" {
             return Ok(SnapshotAddress::Latest(job));
@@ -81,7 +86,9 @@ mod tests {
 
     #[test]
     fn addresses_read_back_as_written() {
-        for text in ["flights@42", "flights@latest", "a.b-c#v1.0", "./dir", "/a/b", "s3://bucket/x", "a/b@42"] {
+        for text in
+            ["flights@42", "flights@latest", "a.b-c#v1.0", "./dir", "dir", "/a/b", "s3://bucket/x", "a/b@42"]
+        {
             assert_eq!(text.parse::<SnapshotAddress>().unwrap().to_string(), text);
         }
         assert!(matches!("a/b@42".parse(), Ok(SnapshotAddress::Directory(_))));
@@ -89,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_names_nothing_says_how_to_name_something() {
-        for text in ["", "flights", "flights@", "flights@x", "flights@-1", "flights@+1", "@1", "a b@1", "a#"] {
+        for text in ["", "flights@", "flights@x", "flights@-1", "flights@+1", "@1", "a b@1", "a#"] {
             let error = text.parse::<SnapshotAddress>().unwrap_err();
             assert!(matches!(error, Error::InvalidInput(_)), "{text}: {error}");
         }

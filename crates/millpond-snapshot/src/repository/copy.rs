@@ -12,6 +12,8 @@ use crate::{Error, Result};
 pub struct Copied {
     /// The snapshot in the other store.
     pub id: SnapshotId,
+    /// That it had been copied there before, and is not there twice now.
+    pub before: bool,
     /// The objects that were written there.
     pub objects: usize,
     /// Their bytes.
@@ -22,7 +24,8 @@ pub struct Copied {
 
 /// Copies a snapshot into the log of a job of the same name, or of `job`, in another store. Each object
 /// is checked against its hash on the way. If this is interrupted, doing it again copies what is
-/// still missing. `progress` is told how many bytes of how many are there.
+/// still missing; what was copied before and is still there keeps its number. `progress` is told how many bytes
+/// of how many are there.
 ///
 /// # Errors
 /// [`Error::Conflict`] if the job has an unfinished run there: a new entry in its log would fence it.
@@ -39,21 +42,44 @@ pub async fn copy(
     let room = room(to, job, "a copy").await?;
     let (store, chunks) = (&from.store, objects(&from.store, &record.manifest));
     let Carried { objects, bytes, present } = carry(store, to, &chunks, &room.named, progress).await?;
-    publish(from, to, &room.id).await?;
+    let earlier = earlier(from, to, job).await?;
+    let before = earlier.is_some();
+    let id = match earlier {
+        Some(id) => id,
+        None => {
+            publish(from, to, &room.id).await?;
+            room.id
+        }
+    };
     // What was there may have been removed and collected before this entry named it again.
     for chunk in &chunks {
         if to.info(&chunk.path()).await?.is_none() {
             carry_object(store, to, chunk).await?;
         }
     }
-    Ok(Copied { id: room.id, objects, bytes, present })
+    Ok(Copied { id, before, objects, bytes, present })
+}
+
+/// The snapshot that an earlier copy made. Addresses of stores say little of what stands there now, so it must hold the
+/// same state too.
+async fn earlier(from: &Resolved, to: &Store, job: &JobName) -> Result<Option<SnapshotId>> {
+    let (record, origin) = (from.record()?, origin(from));
+    let entries = JobLog::open(to, job).entries().await?;
+    let same = |copy: &&Entry| {
+        let copy = copy.snapshot();
+        copy.is_some_and(|copy| copy.copied_from.as_ref() == Some(&origin) && copy.manifest == record.manifest)
+    };
+    Ok(entries.iter().find(same).map(Entry::id))
+}
+
+fn origin(from: &Resolved) -> CopiedFrom {
+    CopiedFrom { store: from.store.address().to_owned(), id: from.entry.id() }
 }
 
 async fn publish(from: &Resolved, to: &Store, id: &SnapshotId) -> Result<()> {
     let mut record = from.record()?.clone();
     record_writers(to, &id.job, &record.manifest).await?;
-    let origin = CopiedFrom { store: from.store.address().to_owned(), id: from.entry.id() };
-    record.copied_from = Some(origin);
+    record.copied_from = Some(origin(from));
     record.edited = None;
     record.parent = None;
     let body = EntryBody::Savepoint(record);

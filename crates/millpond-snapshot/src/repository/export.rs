@@ -79,7 +79,13 @@ pub async fn export(from: &Resolved, to: &str, mut progress: impl FnMut(u64, u64
     to.replace(&snapshot_path(), json(&snapshot_path(), &entry)?).await?;
     let marker = Marker { format: FORMAT.to_owned(), version: VERSION, files };
     match to.put_if_absent(&layout::marker(), json(&layout::marker(), &marker)?).await? {
-        PutOutcome::Created => Ok(exported),
+        PutOutcome::Created => {
+            // Where files were before they had their names: empty now, and of no use to whoever looks.
+            if let Some(directory) = to.directory() {
+                let _ = std::fs::remove_dir(directory.join(layout::scratch().as_ref()));
+            }
+            Ok(exported)
+        }
         PutOutcome::Exists => {
             Err(Error::Conflict(format!("{} was written to by somebody else meanwhile", to.address())))
         }
@@ -88,7 +94,12 @@ pub async fn export(from: &Resolved, to: &str, mut progress: impl FnMut(u64, u64
 
 /// Opens an exported directory.
 pub(super) async fn open(address: &str) -> Result<Resolved> {
-    let store = Store::connect(address, OpenMode::Existing)?;
+    let store = Store::connect(address, OpenMode::Existing).map_err(|error| match error {
+        Error::NotFound(_) => Error::NotFound(format!(
+            "there is no exported snapshot at {address}: no such directory; a snapshot in a store is named JOB@42, JOB@latest or JOB#tag"
+        )),
+        other => other,
+    })?;
     let path = layout::marker();
     let Some(bytes) = store.get(&path, MAX_ENTRY_BYTES).await? else {
         return Err(Error::NotFound(format!(

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resolve::read_entry;
 use crate::ids::{JobName, Sequence, Tag};
-use crate::log::SnapshotId;
+use crate::log::{JobLog, SnapshotId};
 use crate::store::{PutOutcome, Store, layout};
 use crate::{Error, Result};
 
@@ -70,7 +70,7 @@ async fn write(store: &Store, path: &Path, mark: &Mark) -> Result<PutOutcome> {
 /// Gives a snapshot a name. Naming the same snapshot so again changes nothing.
 ///
 /// # Errors
-/// [`Error::Conflict`] if another snapshot of the job has the name, [`Error::NotFound`] and
+/// [`Error::Conflict`] if another snapshot of the job has the name, or this one was removed meanwhile; [`Error::NotFound`] and
 /// [`Error::InvalidInput`] if there is no such snapshot.
 pub async fn tag(
     store: &Store,
@@ -81,11 +81,17 @@ pub async fn tag(
 ) -> Result<()> {
     read_entry(store, id).await?;
     let path = layout::tag(&id.job, name);
-    if write(store, &path, &Mark::new(id.sequence, by, reason)).await? == PutOutcome::Created {
-        return Ok(());
+    let new = Mark::new(id.sequence, by, reason);
+    if write(store, &path, &new).await? == PutOutcome::Created {
+        return still_there(store, id, &path).await;
     }
     match read(store, &path).await? {
         Some(mark) if mark.sequence == id.sequence => Ok(()),
+        // Whoever removed that snapshot did not come to take its name away.
+        Some(mark) if JobLog::open(store, &id.job).read(mark.sequence).await?.is_none() => {
+            store.replace(&path, bytes(&path, &new)?).await?;
+            still_there(store, id, &path).await
+        }
         Some(mark) => Err(Error::Conflict(format!(
             "{}#{name} names snapshot {}; remove that tag first, or use another name",
             id.job, mark.sequence
@@ -119,8 +125,21 @@ pub async fn tags(store: &Store, job: &JobName) -> Result<BTreeMap<Tag, Mark>> {
 /// Sees to it that nothing removes a snapshot until [`unpin`].
 pub async fn pin(store: &Store, id: &SnapshotId, by: Option<String>, reason: Option<String>) -> Result<()> {
     read_entry(store, id).await?;
-    write(store, &layout::pin(&id.job, id.sequence), &Mark::new(id.sequence, by, reason)).await?;
+    let path = layout::pin(&id.job, id.sequence);
+    if write(store, &path, &Mark::new(id.sequence, by, reason)).await? == PutOutcome::Created {
+        return still_there(store, id, &path).await;
+    }
     Ok(())
+}
+
+/// Looks whether a snapshot that has just been marked is still there. Whoever removes it looks for marks when it has gone, and
+/// puts it back: so either the mark is seen there, or it is seen here that there is nothing to mark, and the mark goes.
+async fn still_there(store: &Store, id: &SnapshotId, path: &Path) -> Result<()> {
+    if store.info(&layout::entry(&id.job, id.sequence)).await?.is_some() {
+        return Ok(());
+    }
+    store.delete(path).await?;
+    Err(Error::Conflict(format!("{id} was removed meanwhile; `millpond snapshots ls` lists what there is")))
 }
 
 /// Takes a pin away.
@@ -154,13 +173,6 @@ pub(super) async fn beginning(store: &Store, id: &SnapshotId) -> Result<BTreeMap
         }
     }
     Ok(jobs)
-}
-
-/// Whether another job began from a snapshot of this one, and may name its chunks.
-pub(super) async fn is_forked(store: &Store, job: &JobName) -> Result<bool> {
-    let forks = store.list(&layout::forks(job)).await?;
-    let others = forks.iter().filter_map(|object| layout::parse_fork(&object.path));
-    Ok(others.into_iter().any(|(_, other)| other != *job))
 }
 
 /// Why retention leaves a snapshot alone.

@@ -1,8 +1,8 @@
 //! The store as people use it: names for snapshots, copies of them, and getting rid of them.
 //!
 //! Nothing a person kept is removed by anything here, except by [`remove`], which names one snapshot and
-//! refuses what is tagged, pinned or needed. Two things delete chunks: [`release`], with which a running job cleans
-//! up after itself, and [`collect`], which looks at the whole store.
+//! refuses what is pinned or needed, and what is tagged unless the tag is to go too. Two things delete chunks:
+//! [`release`], with which a running job cleans up after itself, and [`collect`], which looks at the whole store.
 
 mod address;
 mod begin;
@@ -19,6 +19,7 @@ mod remove;
 mod resolve;
 mod retention;
 mod verify;
+mod whole;
 
 pub use address::SnapshotAddress;
 pub use begin::begin_from;
@@ -30,7 +31,8 @@ pub use jobs::{JobSummary, jobs};
 pub use lineage::{Descent, Edge, lineage};
 pub use marks::{Mark, Protection, pin, protected, tag, tags, unpin, untag};
 pub use release::{Released, release};
-pub use remove::{Removal, remove};
+pub use remove::{Removal, RemoveOptions, remove};
 pub use resolve::{Resolved, resolve};
 pub use retention::{KeepPolicy, select, thin};
 pub use verify::{Problem, Verified, verify};
+pub use whole::{OlderSnapshots, check_objects, newest_whole, older_whole};

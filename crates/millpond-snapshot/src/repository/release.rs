@@ -5,36 +5,50 @@
 
 use std::collections::BTreeSet;
 
-use super::marks::is_forked;
+use super::marks::{Protection, protected};
 use crate::Result;
-use crate::ids::{ChunkHash, JobName};
-use crate::log::Entry;
+use crate::ids::{ChunkHash, JobName, Sequence};
+use crate::log::{Entry, JobLog};
 use crate::store::Store;
 use crate::store::layout::{self, ObjectKind};
 
 /// What was removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Released {
     /// Log entries.
     pub entries: usize,
     /// Objects that held chunks.
     pub objects: usize,
+    /// Snapshots that were not removed after all: somebody gave them a name, pinned them or began from them meanwhile.
+    pub kept: Vec<Sequence>,
 }
 
 /// Removes entries of a job, and the objects that they named and that `remaining`, which are all other
 /// snapshots of the job, do not name.
 ///
-/// The entries go first. If this is interrupted, objects stay behind that garbage collection finds.
+/// The entries go first. If this is interrupted, objects stay behind that garbage collection finds. An entry that is tagged,
+/// pinned or the origin of another job when it has gone is put back, and its objects stay.
 pub async fn release(store: &Store, job: &JobName, removed: &[Entry], remaining: &[Entry]) -> Result<Released> {
-    let mut released = Released { entries: removed.len(), objects: 0 };
+    if removed.is_empty() {
+        return Ok(Released::default());
+    }
     store.delete_all(removed.iter().map(|entry| layout::entry(job, entry.sequence)).collect()).await?;
-    // In this order: whoever begins from one of these snapshots records the fork before reading it,
-    // so either the fork is seen here or the snapshot was already gone there.
-    if is_forked(store, job).await? {
+    // In this order: whoever marks one of these snapshots, or begins from it, writes that before reading it again, so
+    // either it is seen here or the snapshot was already gone there.
+    let protected = protected(store, job).await?;
+    let (back, gone): (Vec<&Entry>, Vec<&Entry>) =
+        removed.iter().partition(|entry| protected.contains_key(&entry.sequence));
+    let log = JobLog::open(store, job);
+    for &entry in &back {
+        log.append(entry).await?;
+    }
+    let kept = back.iter().map(|entry| entry.sequence).collect();
+    let mut released = Released { entries: gone.len(), objects: 0, kept };
+    if protected.values().flatten().any(|why| matches!(why, Protection::Origin(_))) {
         return Ok(released);
     }
-    let named = objects(remaining, None);
-    let unnamed = objects(removed, Some(job));
+    let named = objects(remaining.iter().chain(back), None);
+    let unnamed = objects(gone, Some(job));
     let unnamed: Vec<_> = unnamed.difference(&named).map(|(hash, kind)| layout::object(*hash, *kind)).collect();
     released.objects = unnamed.len();
     store.delete_all(unnamed).await?;
@@ -42,9 +56,12 @@ pub async fn release(store: &Store, job: &JobName, removed: &[Entry], remaining:
 }
 
 /// The objects that entries name, of chunks that `written_by` wrote.
-fn objects(entries: &[Entry], written_by: Option<&JobName>) -> BTreeSet<(ChunkHash, ObjectKind)> {
+fn objects<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
+    written_by: Option<&JobName>,
+) -> BTreeSet<(ChunkHash, ObjectKind)> {
     entries
-        .iter()
+        .into_iter()
         .filter_map(Entry::snapshot)
         .flat_map(|record| record.manifest.chunks())
         .filter(|chunk| written_by.is_none_or(|job| chunk.job == *job))

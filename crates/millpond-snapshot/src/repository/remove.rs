@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::SnapshotAddress;
 use super::jobs::jobs;
-use super::marks::{Protection, beginning, protected};
+use super::marks::{Protection, beginning, protected, untag};
 use super::resolve::read_entry;
+use crate::ids::Tag;
 use crate::log::{AppendOutcome, Entry, EntryBody, JobLog, SnapshotId};
 use crate::store::{Store, layout};
 use crate::{Error, Result};
@@ -19,25 +20,44 @@ pub struct Removal {
     pub objects: usize,
     /// About how many bytes that frees.
     pub bytes: u64,
+    /// The names that went with it.
+    pub tags: Vec<Tag>,
+}
+
+/// How a snapshot is removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemoveOptions {
+    /// Only say what would be freed.
+    pub dry_run: bool,
+    /// Take its tags away with it, rather than refuse.
+    pub with_tags: bool,
 }
 
 /// Removes a snapshot: its log entry, at once, and what only it named, with the next garbage
 /// collection.
 ///
 /// # Errors
-/// [`Error::Conflict`] if the snapshot is tagged or pinned, if a job began from it and has none of its own
-/// yet, or may be about to, or if a run goes on from it.
-pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Removal> {
+/// [`Error::Conflict`] if the snapshot is pinned, or tagged and that is not to go with it, if a job began from it and
+/// has none of its own yet, or may be about to, or if a run goes on from it.
+pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> Result<Removal> {
     let entry = read_entry(store, id).await?;
     let jobs = jobs(store).await?;
     let mut why: Vec<String> = Vec::new();
-    let protections = protected(store, &id.job).await?.remove(&id.sequence);
-    for protection in protections.into_iter().flatten() {
-        // A job needs its origin only until it has a snapshot of its own, which is seen below.
-        if !matches!(protection, Protection::Origin(_)) {
-            why.push(protection.to_string());
-        }
+    let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
+    for mark in marks.iter().filter(|mark| hinders(mark, |_| options.with_tags)) {
+        why.push(match mark {
+            Protection::Tagged(tag) => {
+                format!("{mark}; `millpond snapshots untag {}#{tag}` takes the name away", id.job)
+            }
+            _ => format!("{mark}; `millpond snapshots unpin {id}` takes the pin away"),
+        });
     }
+    // Those that hinder are not among them: nothing is removed then.
+    let tag = |mark| match mark {
+        Protection::Tagged(tag) => Some(tag),
+        _ => None,
+    };
+    let tags: Vec<Tag> = marks.into_iter().filter_map(tag).collect();
     let address = SnapshotAddress::Entry(id.clone());
     for other in beginning(store, id).await?.into_keys() {
         let begun = jobs.iter().filter(|job| job.job == other).flat_map(|job| &job.entries);
@@ -72,13 +92,30 @@ pub async fn remove(store: &Store, id: &SnapshotId, dry_run: bool) -> Result<Rem
     let own: Vec<_> = own.filter(|chunk| !named.contains(&chunk.object())).collect();
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
     let bytes = own.iter().map(|chunk| chunk.bytes).sum();
-    if !dry_run {
-        delete(store, &entry, is_head).await?;
+    if !options.dry_run {
+        delete(store, &entry, is_head, &tags).await?;
+        // After it: a name of nothing does no harm, and a snapshot that stays keeps its name.
+        for tag in &tags {
+            match untag(store, &id.job, tag).await {
+                Err(Error::NotFound(_)) => {}
+                outcome => outcome?,
+            }
+        }
     }
-    Ok(Removal { id: id.clone(), objects: objects.len(), bytes })
+    Ok(Removal { id: id.clone(), objects: objects.len(), bytes, tags })
 }
 
-async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
+/// Whether a mark keeps a snapshot from being removed; `goes` tells of a tag that it goes along. A job needs its origin
+/// only until it has a snapshot of its own, which is looked for apart.
+fn hinders(mark: &Protection, goes: impl Fn(&Tag) -> bool) -> bool {
+    match mark {
+        Protection::Tagged(tag) => !goes(tag),
+        Protection::Pinned(_) => true,
+        Protection::Origin(_) => false,
+    }
+}
+
+async fn delete(store: &Store, entry: &Entry, is_head: bool, going: &[Tag]) -> Result<()> {
     let id = entry.id();
     let log = JobLog::open(store, &id.job);
     let refused = |why: &str| Error::Conflict(format!("{id} is not removed: {why} meanwhile"));
@@ -97,6 +134,12 @@ async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
     if beginning(store, &id).await? != before {
         log.append(entry).await?;
         return Err(refused("a job began from it"));
+    }
+    // The same for whoever tags or pins it; the tags that are going along say nothing new.
+    let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
+    if let Some(mark) = marks.iter().find(|mark| hinders(mark, |tag| going.contains(tag))) {
+        log.append(entry).await?;
+        return Err(Error::Conflict(format!("{id} is not removed: {mark} since a moment ago")));
     }
     Ok(())
 }

@@ -70,7 +70,7 @@ pub async fn verify(snapshots: &[Resolved], mut progress: impl FnMut(u64, u64)) 
         verified.chunks += 1;
         verified.rows += work.chunk.rows;
         verified.bytes = verified.bytes.saturating_add(work.chunk.bytes);
-        let problem = match check(&work).await {
+        let problem = match check(work.store, work.chunk, work.state).await {
             Ok(()) => None,
             Err(Error::Corrupt { field, problem, .. }) => Some(format!("{field}: {problem}")),
             Err(error @ Error::Unsupported { .. }) => Some(error.to_string()),
@@ -96,9 +96,9 @@ struct Work<'a> {
     snapshots: Vec<SnapshotId>,
 }
 
-async fn check(work: &Work<'_>) -> Result<()> {
-    let (chunk, state) = (work.chunk, work.state);
-    let bytes = work.store.get_chunk(chunk).await?;
+/// Reads a chunk and checks everything that is said of it.
+pub(super) async fn check(store: &Store, chunk: &ChunkRef, state: &StateSnapshot) -> Result<()> {
+    let bytes = store.get_chunk(chunk).await?;
     let reader = ChunkReader::new(bytes, chunk, state.kind, HashRange::FULL)?;
     check_schema(&chunk.path(), reader.schema(), state)?;
     let mut rows = 0;

@@ -153,7 +153,10 @@ fn memory(address: &str) -> Arc<dyn ObjectStore> {
 
 #[cfg(feature = "cloud")]
 fn cloud(url: &Url) -> Result<Arc<dyn ObjectStore>> {
-    let environment = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
+    // What is no Unicode is no setting of a store's, and none of our business.
+    let environment = std::env::vars_os().filter_map(|(name, value)| {
+        Some((name.into_string().ok()?.to_ascii_lowercase(), value.into_string().ok()?))
+    });
     let (objects, prefix) = object_store::parse_url_opts(url, environment)
         .map_err(|error| Error::InvalidInput(format!("cannot use the store {url}: {error}")))?;
     Ok(Arc::new(object_store::prefix::PrefixStore::new(objects, prefix)))

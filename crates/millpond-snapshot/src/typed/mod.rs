@@ -14,6 +14,7 @@
 //! ```
 
 mod direct;
+mod names;
 mod probe;
 mod shape;
 mod tree;
@@ -30,6 +31,7 @@ use serde_arrow::utils::{Item, Items};
 
 use crate::{Error, Result};
 
+pub use names::renamed;
 pub use probe::shape_of;
 pub use shape::{FieldShape, Shape, StructShape, VariantShape};
 pub use tree::Tree;
@@ -65,6 +67,15 @@ pub fn column<T: DeserializeOwned>(name: &str) -> Result<FieldRef> {
         field.set_metadata(metadata);
     }
     Ok(Arc::new(field))
+}
+
+/// The column called `name` for keys, or keys of maps, of type `K`. Besides what [`column`](fn@column) says, its metadata says which
+/// names of variants are read and written as others: that is a key's identity, and no shape shows it.
+///
+/// # Errors
+/// As [`column`](fn@column).
+pub fn key_column<K: Serialize + DeserializeOwned>(name: &str) -> Result<FieldRef> {
+    Ok(names::note::<K>(column::<K>(name)?))
 }
 
 /// The column called `name` for JSON values of which nobody has said the type: the one that they have in common, or else

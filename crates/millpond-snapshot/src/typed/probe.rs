@@ -5,6 +5,7 @@
 //! a field twice, one left out, one too many. Each pass makes one such experiment; what has been learned stays in the tree.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::fmt::{self, Display};
 
 use serde::de::value::StrDeserializer;
@@ -19,19 +20,52 @@ const NODES: usize = 20_000;
 
 /// The shape of `T`; [`Shape::Unknown`] if it cannot be found without a value.
 pub fn shape_of<T: DeserializeOwned>() -> Shape {
-    let session = Session::default();
+    learn::<T>(&Session::default()).map_or(Shape::Unknown, |root| root.shape())
+}
+
+/// All that can be known of `T`; nothing if it asks its input what it is.
+fn learn<T: DeserializeOwned>(session: &Session) -> Option<Node> {
     let mut root = Node::default();
     for _ in 0..PASSES {
         session.advanced.set(false);
         session.path.borrow_mut().clear();
-        let taken = T::deserialize(Probe { node: &mut root, session: &session });
+        let taken = T::deserialize(Probe { node: &mut root, session });
         match taken {
-            Ok(_) if !session.advanced.get() => return root.shape(),
+            Ok(_) if !session.advanced.get() => return Some(root),
             Ok(_) | Err(Stop::Advanced) => {}
-            Err(_) => return Shape::Unknown,
+            Err(_) => return None,
         }
     }
-    Shape::Unknown
+    None
+}
+
+/// Shows values of `T` that have, together, each variant of each enum in it under each name, as far as there are values
+/// without a type inside itself. With each come the names that it was made with, from the outside in.
+pub(super) fn each_variant<T: DeserializeOwned>(mut show: impl FnMut(&[&'static str], T)) {
+    let session = Session::default();
+    let Some(mut root) = learn::<T>(&session) else { return };
+    let mut known = HashSet::new();
+    let mut wanted: Vec<Vec<usize>> = vec![Vec::new()];
+    while let Some(choices) = wanted.pop() {
+        session.path.borrow_mut().clear();
+        session.met.borrow_mut().clear();
+        let chosen = choices.len();
+        *session.choices.borrow_mut() = choices;
+        let taken = T::deserialize(Probe { node: &mut root, session: &session });
+        let met = session.met.borrow();
+        if let Ok(value) = taken {
+            show(&met.iter().map(|met| met.name).collect::<Vec<_>>(), value);
+        }
+        known.extend(met.iter().map(|met| (met.of, met.place)));
+        for at in chosen..met.len() {
+            for place in &met[at].others {
+                if known.insert((met[at].of, *place)) {
+                    let before = met[..at].iter().map(|met| met.place);
+                    wanted.push(before.chain([*place]).collect());
+                }
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -41,6 +75,20 @@ struct Session {
     nodes: Cell<usize>,
     /// The structs and enums around the one at hand: a name, and where its list of fields stands.
     path: RefCell<Vec<(&'static str, usize)>>,
+    /// Which variants are to be taken, by place, for the enums in the order in which they are met.
+    choices: RefCell<Vec<usize>>,
+    /// The enums that were met in this pass.
+    met: RefCell<Vec<Met>>,
+}
+
+/// An enum that was met, and the variant that was taken.
+struct Met {
+    /// Where its variants stand, which tells it from others.
+    of: usize,
+    place: usize,
+    name: &'static str,
+    /// The variants that could have been taken instead.
+    others: Vec<usize>,
 }
 
 impl Session {
@@ -61,6 +109,11 @@ impl Session {
 
     fn leave(&self) {
         self.path.borrow_mut().pop();
+    }
+
+    /// Which variant is to be taken of the enum that is met now.
+    fn choice(&self) -> Option<usize> {
+        self.choices.borrow().get(self.met.borrow().len()).copied()
     }
 }
 
@@ -545,8 +598,16 @@ impl<'de> Deserializer<'de> for Probe<'_> {
                 // One that ends in itself cannot be the one that a value is made of.
                 let ended = |variant: &Variant| matches!(variant.content, Content::Held(Node::Again(_)));
                 let open = all.iter().position(|variant| !ended(variant) && variant.is_open());
-                match open.or_else(|| all.iter().position(|variant| !ended(variant))) {
+                let asked = session.choice().filter(|place| all.get(*place).is_some_and(|v| !ended(v)));
+                match open.or(asked).or_else(|| all.iter().position(|variant| !ended(variant))) {
                     Some(place) => {
+                        let others = (0..all.len()).filter(|other| *other != place && !ended(&all[*other]));
+                        session.met.borrow_mut().push(Met {
+                            of: all.as_ptr() as usize,
+                            place,
+                            name: all[place].name,
+                            others: others.collect(),
+                        });
                         if all[place].is_open() {
                             session.advance();
                         }

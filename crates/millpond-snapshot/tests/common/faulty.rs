@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// What happens to one operation.
@@ -26,26 +27,38 @@ pub enum Fault {
     Late,
 }
 
-type Delayed = (Path, PutPayload, PutOptions);
+enum Delayed {
+    Put(Path, PutPayload, PutOptions),
+    Delete(Path),
+}
 
 /// An in-memory store whose operations meet the faults that `next` tells, one by one.
 pub struct Faulty {
     pub objects: Arc<InMemory>,
-    next: Box<dyn Fn(&str) -> Fault + Send + Sync>,
-    delayed: Mutex<Vec<Delayed>>,
+    next: Arc<dyn Fn(&str) -> Fault + Send + Sync>,
+    delayed: Arc<Mutex<Vec<Delayed>>>,
 }
 
 impl Faulty {
     pub fn new(objects: Arc<InMemory>, next: impl Fn(&str) -> Fault + Send + Sync + 'static) -> Self {
-        Faulty { objects, next: Box::new(next), delayed: Mutex::default() }
+        Faulty { objects, next: Arc::new(next), delayed: Arc::default() }
     }
 
-    /// Lets delayed writes happen.
+    /// Lets delayed writes and deletes happen.
     pub async fn settle(&self) {
-        let delayed = std::mem::take(&mut *self.delayed.lock().unwrap());
-        for (location, payload, options) in delayed {
-            let _ = self.objects.put_opts(&location, payload, options).await;
-        }
+        settle(&self.objects, &self.delayed).await;
+    }
+}
+
+async fn settle(objects: &InMemory, delayed: &Mutex<Vec<Delayed>>) {
+    let delayed = std::mem::take(&mut *delayed.lock().unwrap());
+    for operation in delayed {
+        let _ = match operation {
+            Delayed::Put(location, payload, options) => {
+                objects.put_opts(&location, payload, options).await.map(drop)
+            }
+            Delayed::Delete(location) => objects.delete(&location).await,
+        };
     }
 }
 
@@ -59,7 +72,7 @@ impl ObjectStore for Faulty {
         match (self.next)("put") {
             Fault::Before => Err(failure()),
             Fault::Late => {
-                self.delayed.lock().unwrap().push((location.clone(), payload, options));
+                self.delayed.lock().unwrap().push(Delayed::Put(location.clone(), payload, options));
                 Err(failure())
             }
             fault => {
@@ -88,12 +101,34 @@ impl ObjectStore for Faulty {
         Err(failure())
     }
 
+    /// Each deletion meets a fault of its own.
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        (self.next)("delete");
-        self.objects.delete_stream(locations)
+        let (objects, next, delayed) = (self.objects.clone(), self.next.clone(), self.delayed.clone());
+        let deleted = locations.then(move |location| {
+            let (objects, next, delayed) = (objects.clone(), next.clone(), delayed.clone());
+            async move {
+                let location = location?;
+                match next("delete") {
+                    Fault::Before => Err(failure()),
+                    Fault::Late => {
+                        delayed.lock().unwrap().push(Delayed::Delete(location));
+                        Err(failure())
+                    }
+                    fault => {
+                        settle(&objects, &delayed).await;
+                        objects.delete(&location).await?;
+                        if fault == Fault::After { Err(failure()) } else { Ok(location) }
+                    }
+                }
+            }
+        });
+        deleted.boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        if (self.next)("list") != Fault::None {
+            return Err(failure());
+        }
         self.objects.list_with_delimiter(prefix).await
     }
 

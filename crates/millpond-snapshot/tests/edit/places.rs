@@ -3,7 +3,7 @@
 use millpond_snapshot::edit::{Edit, Publish};
 use millpond_snapshot::log::{EntryBody, JobLog};
 use millpond_snapshot::repository::{
-    CollectOptions, collect, export, jobs, protected, release, remove, resolve, verify,
+    CollectOptions, RemoveOptions, collect, export, jobs, protected, release, remove, resolve, verify,
 };
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{Error, Sequence, Store};
@@ -79,13 +79,13 @@ async fn an_edited_snapshot_outlives_what_was_edited() {
     edit.state::<Total>(&uid("sum"), &state("total")).unwrap().filter(|row| row.key == "a").write().await.unwrap();
     let edited = publish(&f.store, edit).await;
     for sequence in [2, 3, 4] {
-        remove(&f.store, &id(sequence), false).await.unwrap();
+        remove(&f.store, &id(sequence), RemoveOptions::default()).await.unwrap();
     }
     let gone = collect(&f.store, now()).await.unwrap();
     assert_eq!(gone.deleted.len(), 4, "what only the others named");
     assert_eq!(totals(&edited, "sum", "total").await, expected([("a", 10)]));
     // And it is itself removed like any other, once another is newest.
-    remove(&f.store, &edited.entry.id(), false).await.unwrap();
+    remove(&f.store, &edited.entry.id(), RemoveOptions::default()).await.unwrap();
     assert_eq!(collect(&f.store, now()).await.unwrap().deleted.len(), 1);
 }
 
@@ -153,7 +153,7 @@ async fn a_snapshot_that_was_removed_meanwhile_is_not_named_again() {
     stop(&f.log).await;
     let mut edit = edit_of(&f).await;
     edit.rename_operator(&uid("sum"), &uid("sums")).unwrap();
-    remove(&f.store, &id(4), false).await.unwrap();
+    remove(&f.store, &id(4), RemoveOptions::default()).await.unwrap();
     let error = edit.publish(Publish::default()).await.unwrap_err();
     assert!(matches!(&error, Error::Conflict(text) if text.contains("flights@4")), "{error}");
 }

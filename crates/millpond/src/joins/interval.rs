@@ -2,9 +2,12 @@
 
 use std::marker::PhantomData;
 
+use serde::de::DeserializeOwned;
+
 use super::either::Either;
 use super::interval_operator::{Bounds, IntervalOperator};
 use crate::runtime::failure::UserError;
+use crate::state::evolution::descriptors::TypedDescriptor;
 use crate::stream::keyed::KeyedStream;
 use crate::stream::record::{Data, Key};
 use crate::windows::{CountLate, LatePolicy, SideLate, TimeOffset};
@@ -19,6 +22,7 @@ pub struct IntervalJoin<'s, K: Key, L: Data, R: Data> {
 pub struct BoundedIntervalJoin<'s, K: Key, L: Data, R: Data, P = CountLate> {
     streams: IntervalJoin<'s, K, L, R>,
     bounds: Bounds,
+    kept: (TypedDescriptor<L>, TypedDescriptor<R>),
     late: PhantomData<P>,
 }
 
@@ -50,7 +54,7 @@ impl<'s, K: Key, L: Data, R: Data> IntervalJoin<'s, K, L, R> {
         upper: impl Into<TimeOffset>,
     ) -> BoundedIntervalJoin<'s, K, L, R> {
         let bounds = Bounds { lower: lower.into().as_millis(), upper: upper.into().as_millis() };
-        BoundedIntervalJoin { streams: self, bounds, late: PhantomData }
+        BoundedIntervalJoin { streams: self, bounds, kept: ("left".into(), "right".into()), late: PhantomData }
     }
 }
 
@@ -70,7 +74,33 @@ impl<'s, K: Key, L: Data, R: Data, P: LatePolicy> BoundedIntervalJoin<'s, K, L, 
     /// Gives late records, those at or before the watermark, as a stream of their own: what follows returns the results
     /// and the late records. Without it they are dropped and counted.
     pub fn late_side_output(self) -> BoundedIntervalJoin<'s, K, L, R, SideLate> {
-        BoundedIntervalJoin { streams: self.streams, bounds: self.bounds, late: PhantomData }
+        BoundedIntervalJoin { streams: self.streams, bounds: self.bounds, kept: self.kept, late: PhantomData }
+    }
+
+    /// Turns kept records of the first stream that are of the type `Old`, where a snapshot has such, into new ones: as
+    /// [`StateDescriptor::migrate`](crate::StateDescriptor::migrate) does. There may be several.
+    ///
+    /// ```no_run
+    /// # use millpond::{KeyedStream, TimeOffset};
+    /// # use std::time::Duration;
+    /// # fn job<'s>(orders: KeyedStream<'s, u64, (u64, String)>, payments: KeyedStream<'s, u64, (u64, i64)>) {
+    /// let paid = orders
+    ///     .interval_join(payments)
+    ///     .between(TimeOffset::Before(Duration::from_secs(5)), TimeOffset::After(Duration::from_secs(3600)))
+    ///     .migrate_left(|order: u64| (order, "unknown".to_owned())) // orders had no name
+    ///     .process(|order, payment| (order.1.clone(), payment.1))
+    ///     .uid("paid-orders");
+    /// # }
+    /// ```
+    pub fn migrate_left<Old: DeserializeOwned + 'static>(mut self, migrate: impl Fn(Old) -> L + 'static) -> Self {
+        self.kept.0 = self.kept.0.migrate(migrate);
+        self
+    }
+
+    /// As [`BoundedIntervalJoin::migrate_left`], for records of the second stream.
+    pub fn migrate_right<Old: DeserializeOwned + 'static>(mut self, migrate: impl Fn(Old) -> R + 'static) -> Self {
+        self.kept.1 = self.kept.1.migrate(migrate);
+        self
     }
 
     /// What `function` makes of each pair. Its timestamp is the later of the two.
@@ -83,9 +113,9 @@ impl<'s, K: Key, L: Data, R: Data, P: LatePolicy> BoundedIntervalJoin<'s, K, L, 
         self,
         function: impl Fn(&L, &R) -> Result<O, UserError> + 'static,
     ) -> P::Streams<'s, O, Either<L, R>> {
-        let BoundedIntervalJoin { streams, bounds, .. } = self;
+        let BoundedIntervalJoin { streams, bounds, kept, .. } = self;
         let (main, side) = streams.left.connect(streams.right).process_as("interval_join", |setup| {
-            IntervalOperator::new(setup, bounds, P::TO_SIDE, Box::new(function))
+            IntervalOperator::new(setup, bounds, kept, P::TO_SIDE, Box::new(function))
         });
         P::streams(main, side)
     }

@@ -6,6 +6,7 @@ use crate::operators::connected::CoProcess;
 use crate::operators::context::{KeyedContext, TimeDomain, Timer};
 use crate::runtime::failure::{Permanent, UserError};
 use crate::state::codec::StateValue;
+use crate::state::evolution::descriptors::{MapDescriptor, TypedDescriptor};
 use crate::state::handles::MapState;
 use crate::state::setup::KeyedSetup;
 use crate::stream::record::{Data, Key};
@@ -65,6 +66,7 @@ impl<L: Data, R: Data, O: Data> IntervalOperator<L, R, O> {
     pub(super) fn new(
         setup: &mut KeyedSetup,
         bounds: Bounds,
+        (left, right): (TypedDescriptor<L>, TypedDescriptor<R>),
         late_to_side: bool,
         function: Function<L, R, O>,
     ) -> Self {
@@ -72,8 +74,8 @@ impl<L: Data, R: Data, O: Data> IntervalOperator<L, R, O> {
             setup.refuse("the bounds of an interval join leave nothing between them: the lower one comes first");
         }
         IntervalOperator {
-            left: setup.map("left"),
-            right: setup.map("right"),
+            left: setup.map(MapDescriptor::new(left.lists())),
+            right: setup.map(MapDescriptor::new(right.lists())),
             bounds,
             function,
             late_to_side,

@@ -1,8 +1,10 @@
 //! Joins over windows: the records of both streams that are in the same window of the same key.
 
 use std::marker::PhantomData;
+use std::rc::Rc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::either::Either;
@@ -10,11 +12,12 @@ use crate::operators::connected::CoProcess;
 use crate::operators::context::{KeyedContext, Timer};
 use crate::runtime::failure::UserError;
 use crate::state::codec::StateValue;
+use crate::state::evolution::forms::SessionPane;
 use crate::stream::keyed::KeyedStream;
 use crate::stream::record::{Data, Key};
 use crate::windows::{
-    CountLate, Fixed, Fold, LatePolicy, Merge, Panes, Rules, Sessions, SideLate, Trigger, WhenComplete, Window,
-    WindowAssigner, WindowOperator, WindowResult,
+    CountLate, Fixed, Fold, Kept, LatePolicy, Merge, Panes, Rules, Sessions, SideLate, Trigger, WhenComplete,
+    Window, WindowAssigner, WindowOperator, WindowResult,
 };
 
 /// Two streams with the same key that are to be joined over windows. Made by [`KeyedStream::join`].
@@ -28,6 +31,7 @@ pub struct WindowedJoin<'s, K: Key, L: Data, R: Data, G = WhenComplete, P = Coun
     streams: JoinedStreams<'s, K, L, R>,
     rules: Rules,
     trigger: G,
+    kept: Kept<Sides<L, R>>,
     late: PhantomData<P>,
 }
 
@@ -57,6 +61,7 @@ impl<'s, K: Key, L: Data, R: Data> JoinedStreams<'s, K, L, R> {
             streams: self,
             rules: Rules::new("window_join", assigner.into()),
             trigger: WhenComplete,
+            kept: Kept::default(),
             late: PhantomData,
         }
     }
@@ -71,12 +76,50 @@ impl<'s, K: Key, L: Data, R: Data, G, P> WindowedJoin<'s, K, L, R, G, P> {
 
     /// Fires as `trigger` says, which sees the records of both streams.
     pub fn trigger<H: Trigger<Either<L, R>>>(self, trigger: H) -> WindowedJoin<'s, K, L, R, H, P> {
-        WindowedJoin { streams: self.streams, rules: self.rules, trigger, late: PhantomData }
+        WindowedJoin { streams: self.streams, rules: self.rules, trigger, kept: self.kept, late: PhantomData }
     }
 
     /// Gives late records as a stream of their own: what follows returns the results and the late records.
     pub fn late_side_output(self) -> WindowedJoin<'s, K, L, R, G, SideLate> {
-        WindowedJoin { streams: self.streams, rules: self.rules, trigger: self.trigger, late: PhantomData }
+        let WindowedJoin { streams, rules, trigger, kept, .. } = self;
+        WindowedJoin { streams, rules, trigger, kept, late: PhantomData }
+    }
+}
+
+impl<'s, K: Key, L: Data, R: Data, G, P> WindowedJoin<'s, K, L, R, G, P> {
+    /// Turns kept records of older types, where a snapshot has such, into new ones: those of the first stream with `left`,
+    /// those of the second with `right`, which gives back what it gets if only the others have changed. There may be
+    /// several; see [`StateDescriptor::migrate`](crate::StateDescriptor::migrate).
+    ///
+    /// ```no_run
+    /// # use millpond::KeyedStream;
+    /// # use millpond::windows::Tumbling;
+    /// # use std::time::Duration;
+    /// # fn job<'s>(orders: KeyedStream<'s, u64, (u64, String)>, payments: KeyedStream<'s, u64, (u64, i64)>) {
+    /// let paid = orders
+    ///     .join(payments)
+    ///     .window(Tumbling::of(Duration::from_secs(60)))
+    ///     .migrate(|order: u64| (order, "unknown".to_owned()), |payment: (u64, i64)| payment)
+    ///     .apply(|order, payment| (order.1.clone(), payment.1));
+    /// # }
+    /// ```
+    pub fn migrate<OldL, OldR>(
+        mut self,
+        left: impl Fn(OldL) -> L + 'static,
+        right: impl Fn(OldR) -> R + 'static,
+    ) -> Self
+    where
+        OldL: DeserializeOwned + 'static,
+        OldR: DeserializeOwned + 'static,
+    {
+        let both = Rc::new(move |old: Sides<OldL, OldR>| {
+            let left = old.left.into_iter().map(&left).collect();
+            Ok(Sides { left, right: old.right.into_iter().map(&right).collect() })
+        });
+        let of_session = Rc::clone(&both);
+        self.kept.alone.add(move |old| both(old));
+        self.kept.panes.add(move |old: SessionPane<Sides<OldL, OldR>>| old.try_map(|kept| of_session(kept)));
+        self
     }
 }
 
@@ -161,11 +204,13 @@ where
         self,
         finish: impl Fn(&K, Window, &Sides<L, R>, &mut dyn FnMut(O)) -> Result<(), UserError> + 'static,
     ) -> P::Streams<'s, WindowResult<K, O>, Either<L, R>> {
-        let WindowedJoin { streams, rules, trigger, .. } = self;
+        let WindowedJoin { streams, rules, trigger, kept, .. } = self;
+        let fold = Rc::new(BothSides);
+        let kept = kept.merged_by::<Either<L, R>, BothSides>(&fold);
         let rules = Rules { late_to_side: P::TO_SIDE, ..rules };
         let (main, side) = streams.left.connect(streams.right).process_as(rules.kind, |setup| {
             let finish = Box::new(finish);
-            CoWindows(WindowOperator::<K, _, _, W, G, O>::new(setup, rules, BothSides, trigger, finish))
+            CoWindows(WindowOperator::<K, _, _, W, G, O>::new(setup, rules, fold, trigger, finish, kept))
         });
         P::streams(main, side)
     }

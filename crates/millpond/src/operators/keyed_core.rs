@@ -84,7 +84,7 @@ impl<K: Key> KeyedCore<K> {
     /// Takes over what `setup` declares, with what a snapshot has for it.
     pub(crate) fn new(context: &Rc<WorkerContext>, operator: usize, mut setup: KeyedSetup) -> Self {
         let (timers, reached) = declare(&mut setup);
-        let field = codec::column::<K>("key").unwrap_or_else(|error| {
+        let field = codec::key_column::<K>("key").unwrap_or_else(|error| {
             context.build_failed(operator, error);
             std::sync::Arc::new(arrow_schema::Field::new("key", arrow_schema::DataType::Null, true))
         });

@@ -48,32 +48,54 @@ impl std::error::Error for Permanent {
     }
 }
 
+/// What another attempt would make of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Prospect {
+    /// That is for the restart strategy to find out.
+    Uncertain,
+    /// It would meet it again.
+    Hopeless,
+    /// The store did not answer while state was restored: it may the next time, whatever came before.
+    StoreAway,
+    /// It would meet it again, since what the snapshot names is not as it was written. An older one may be.
+    Damaged,
+}
+
+impl Prospect {
+    fn of(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
+        if error.is::<Permanent>() { Prospect::Hopeless } else { Prospect::Uncertain }
+    }
+}
+
+/// What a report names where no operator failed, but the engine or what it stands on.
+pub(crate) const ENGINE: &str = "engine";
+
 /// Why an operator stopped, and on which record.
 #[derive(Debug)]
 pub(crate) struct Failure {
     record: Option<String>,
     reason: String,
-    permanent: bool,
+    prospect: Prospect,
 }
 
 impl Failure {
     /// A failure that no single record is to blame for.
     pub(crate) fn new(reason: impl ToString) -> Self {
-        Failure { record: None, reason: reason.to_string(), permanent: false }
+        Failure { record: None, reason: reason.to_string(), prospect: Prospect::Uncertain }
     }
 
     /// What a source or a sink could not do.
     pub(crate) fn of(error: UserError) -> Self {
-        Failure { record: None, reason: chain(error.as_ref()), permanent: error.is::<Permanent>() }
+        Failure { record: None, reason: chain(error.as_ref()), prospect: Prospect::of(error.as_ref()) }
     }
 
-    fn on(record: &dyn Debug, reason: String, permanent: bool) -> Self {
+    fn on(record: &dyn Debug, reason: String, prospect: Prospect) -> Self {
         let mut text = format!("{record:?}");
         if let Some((cut, _)) = text.char_indices().nth(RECORD_CHARS) {
             text.truncate(cut);
             text.push('…');
         }
-        Failure { record: Some(text), reason, permanent }
+        Failure { record: Some(text), reason, prospect }
     }
 }
 
@@ -84,15 +106,19 @@ pub(crate) struct FailureReport {
     pub(crate) subtask: usize,
     pub(crate) record: Option<String>,
     pub(crate) reason: String,
-    /// Whether another attempt would meet it again.
-    pub(crate) permanent: bool,
+    pub(crate) prospect: Prospect,
 }
 
 impl FailureReport {
     /// A failure of the engine itself, or of what it stands on.
     pub(crate) fn engine(reason: impl ToString) -> Self {
-        let operator = "engine".to_owned();
-        FailureReport { operator, subtask: 0, record: None, reason: reason.to_string(), permanent: false }
+        FailureReport {
+            operator: ENGINE.to_owned(),
+            subtask: 0,
+            record: None,
+            reason: reason.to_string(),
+            prospect: Prospect::Uncertain,
+        }
     }
 
     /// Whether it happened on the same record, for the same reason: then it will again.
@@ -138,8 +164,8 @@ pub(crate) fn for_each_place<T: Debug>(
     }));
     match outcome {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::on(&batch[at.get()], chain(error.as_ref()), error.is::<Permanent>())),
-        Err(panic) => Err(Failure::on(&batch[at.get()], panicked(panic.as_ref()), false)),
+        Ok(Err(error)) => Err(Failure::on(&batch[at.get()], chain(error.as_ref()), Prospect::of(error.as_ref()))),
+        Err(panic) => Err(Failure::on(&batch[at.get()], panicked(panic.as_ref()), Prospect::Uncertain)),
     }
 }
 
@@ -212,7 +238,7 @@ impl Reporter {
             subtask: self.subtask,
             record: failure.record,
             reason: failure.reason,
-            permanent: failure.permanent,
+            prospect: failure.prospect,
         }));
     }
 }

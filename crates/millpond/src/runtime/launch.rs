@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use millpond_snapshot::log::{ContinueDecision, Entry, EntryBody, JobLog, continue_from};
 use millpond_snapshot::repository::SnapshotAddress;
 use millpond_snapshot::store::OpenMode;
-use millpond_snapshot::{JobName, Sequence, Store, repository};
+use millpond_snapshot::{JobName, Sequence, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::attempt::Attempt;
@@ -21,6 +21,7 @@ use super::lost;
 use super::past::{FIRST_EPOCH, first_epoch, past};
 use super::restore::Restored;
 use super::run::Session;
+use super::whole::Scene;
 use super::worker::{Rein, Team, WorkerEnd};
 use crate::control::view::{JobStatus, JobView, SnapshotCounts};
 use crate::dataflow::flow::Flow;
@@ -75,10 +76,11 @@ impl Launch {
         let mut me = Holder::this(new_id()?, control);
         let mut claimed = None;
         let (claim, history, base, past, restored, restore_plan, directions) = loop {
-            let mut entries = log.entries().await?;
+            let scene = Scene { store: &store, job: &job };
+            let mut entries = scene.entries(&log).await?;
             let (start, directions) = starting_point(&entries, &options);
             let base = match start {
-                Some(address) => Some(repository::begin_from(&store, &address, &job).await?.entry),
+                Some(address) => Some(scene.base(&address).await?),
                 None => None,
             };
             if let Some(base) = &base
@@ -89,6 +91,7 @@ impl Launch {
                 entries = log.entries().await?;
             }
             let (restored, restore_plan) = fit(&plan, &job, &store, base.as_ref(), &directions.flags)?;
+            scene.check(base.as_ref(), &restored).await?;
             let claim = match claimed.take() {
                 Some(claim) => claim,
                 None => Claim::take(&store, &job, &me, &entries, options.take_over).await?,

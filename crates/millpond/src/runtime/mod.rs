@@ -23,5 +23,6 @@ pub(crate) mod past;
 pub(crate) mod restart;
 pub(crate) mod restore;
 pub(crate) mod run;
+pub(crate) mod whole;
 pub(crate) mod worker;
 pub(crate) mod writer;

@@ -55,13 +55,12 @@ impl Restored {
         let declared: Vec<_> = states.declarations().cloned().collect();
         for (index, declared) in declared.iter().enumerate() {
             let Some(state) = snapshot.states.iter().find(|state| state.name == declared.name) else { continue };
-            let place =
-                |error: &dyn Display| format!("operator '{}', state '{}': {error}", snapshot.uid, declared.name);
+            let place = || format!("operator '{}', state '{}'", snapshot.uid, declared.name);
             let outcome =
-                decide(declared, state).map_err(|reasons| Error::snapshot(place(&reasons.join("; "))))?;
+                decide(declared, state).map_err(|reasons| Error::snapshot(reasons.join("; ")).at(place()))?;
             if outcome.rewrites {
                 evolved(store, state, &outcome, index, range, states, handle)
-                    .map_err(|error| Error::snapshot(place(&error)))?;
+                    .map_err(|error| error.at(place()))?;
                 continue;
             }
             for (chunk, parts) in state.chunks.iter().zip(chunk::visible(&state.chunks, range)) {
@@ -70,7 +69,7 @@ impl Restored {
                     let read = outcome
                         .map_err(Error::from)
                         .and_then(|mut batches| batches.try_for_each(|batch| states.restore(index, &batch?)));
-                    read.map_err(|error| Error::snapshot(place(&error)))?;
+                    read.map_err(|error| error.at(place()))?;
                 }
             }
         }

@@ -15,12 +15,14 @@ use super::coordinator::drive::{AttemptEnd, Driver, Ears, RunEnd};
 use super::coordinator::history::History;
 use super::coordinator::pending::Asked;
 use super::coordinator::publish::Publisher;
+use super::failure::{ENGINE, Prospect};
 use super::launch::{fit, start};
 use super::lost;
 use super::message::ToWorker;
 use super::past::first_epoch;
 use super::restart::{RestartDecision, RestartTracker};
 use super::restore::Restored;
+use super::whole::Scene;
 use super::worker::{Rein, Team};
 use crate::control::request::{Request, RequestKind};
 use crate::control::view::JobStatus;
@@ -96,14 +98,21 @@ impl Session {
                 AttemptEnd::Cancelled => return self.cancelled().await,
                 AttemptEnd::Failed(report) => report,
             };
+            if let (Prospect::Damaged, Some(base)) = (report.prospect, &self.base) {
+                let scene = Scene { store: &self.store, job: &self.job };
+                let refusal = scene.refusal(base, &report.reason).await;
+                self.failed(&report.operator, refusal.clone(), false).await?;
+                return Err(Error::damaged(refusal));
+            }
             // What fails before anything has been read fails for a reason that somebody has to mend.
-            started |= report.record.is_some()
+            started |= report.prospect == Prospect::StoreAway
+                || report.record.is_some()
                 || self.publisher.records_read() > 0
                 || self.base.as_ref().map(Entry::id) != before;
             let decision = tracker.on_failure(Instant::now());
             let hopeless = if !started {
                 "; it could not start"
-            } else if report.permanent {
+            } else if report.prospect == Prospect::Hopeless {
                 "; another attempt would meet it again"
             } else if report.is_repeated(last.as_ref()) {
                 "; it did so twice in a row on the same record"
@@ -246,7 +255,7 @@ impl Session {
             view.restarts += u32::from(restart);
             view.status = if restart { JobStatus::Restarting } else { JobStatus::Failed };
         });
-        let operator = (operator != "engine").then(|| operator.to_owned());
+        let operator = (operator != ENGINE).then(|| operator.to_owned());
         match self.history.write(EntryBody::Failure { operator, reason, restart }).await {
             Err(error) if error.kind() == crate::ErrorKind::Fenced => Err(error),
             Err(error) => {

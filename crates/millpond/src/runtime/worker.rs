@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::context::WorkerContext;
 use super::control::{self, Place, Verdict};
-use super::failure::FailureReport;
+use super::failure::{ENGINE, FailureReport, Prospect};
 use super::mailbox::Outbox;
 use super::message::ToCoordinator;
 use super::restore::Restored;
@@ -25,7 +25,7 @@ use super::writer::Writer;
 use crate::clock::Clock;
 use crate::dataflow::flow::Flow;
 use crate::dataflow::time::Time;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::job::definition::Definition;
 use crate::job::plan::Plan;
 use crate::source::rate::RateLimiter;
@@ -125,8 +125,20 @@ pub(crate) fn run(worker: &mut Worker, team: &Team) -> WorkerEnd {
     let outcome = catch_unwind(AssertUnwindSafe(|| live(worker, team)));
     let end = match outcome {
         Ok(Ok(end)) => end,
-        Ok(Err((operator, error))) => fail(worker, team, operator, error.to_string()),
-        Err(_) => fail(worker, team, "engine".to_owned(), "a worker panicked; this is a bug".to_owned()),
+        Ok(Err((operator, error))) => {
+            let prospect = match error.kind() {
+                _ if operator == ENGINE => Prospect::Uncertain,
+                ErrorKind::Store => Prospect::StoreAway,
+                ErrorKind::Damaged => Prospect::Damaged,
+                // What could not be built now could not be built in another attempt either.
+                _ => Prospect::Hopeless,
+            };
+            fail(worker, team, operator, error.to_string(), prospect)
+        }
+        Err(_) => {
+            let reason = "a worker panicked; this is a bug".to_owned();
+            fail(worker, team, ENGINE.to_owned(), reason, Prospect::Uncertain)
+        }
     };
     if end != WorkerEnd::Finished {
         rein.abort();
@@ -141,10 +153,8 @@ pub(crate) fn run(worker: &mut Worker, team: &Team) -> WorkerEnd {
 }
 
 /// Tells the coordinator directly: this worker's dataflows can no longer be trusted to.
-fn fail(worker: &Worker, team: &Team, operator: String, reason: String) -> WorkerEnd {
-    // What could not be built now could not be built in another attempt either.
-    let permanent = operator != "engine";
-    let report = FailureReport { operator, subtask: worker.index(), record: None, reason, permanent };
+fn fail(worker: &Worker, team: &Team, operator: String, reason: String, prospect: Prospect) -> WorkerEnd {
+    let report = FailureReport { operator, subtask: worker.index(), record: None, reason, prospect };
     let _ = team.to_coordinator.send(ToCoordinator::Failed(report));
     WorkerEnd::Aborted { again: true }
 }
@@ -194,7 +204,7 @@ fn build(
     mailbox: &Rc<super::mailbox::Mailbox>,
     outbox: Outbox,
 ) -> Result<Rc<Cell<u64>>, (String, Error)> {
-    let engine = |error| ("engine".to_owned(), error);
+    let engine = |error| (ENGINE.to_owned(), error);
     let writer = Writer::start(worker.index(), team.store.clone(), team.handle.clone(), outbox).map_err(engine)?;
     let context = Rc::new(WorkerContext {
         job: team.job.clone(),

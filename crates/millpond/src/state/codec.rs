@@ -22,6 +22,16 @@ pub(crate) fn schema<T: DeserializeOwned>(name: &str) -> Result<SchemaFields, Er
     fields(column::<T>(name)?)
 }
 
+/// The column called `name` for keys of type `K`, in a table of keys, a map or broadcast state.
+pub(crate) fn key_column<K: Serialize + DeserializeOwned>(name: &str) -> Result<FieldRef, Error> {
+    typed::key_column::<K>(name).map_err(Error::job)
+}
+
+/// The schema of keys of type `K` as a plan and a manifest say it.
+pub(crate) fn key_schema<K: Serialize + DeserializeOwned>(name: &str) -> Result<SchemaFields, Error> {
+    fields(key_column::<K>(name)?)
+}
+
 /// One column as a plan and a manifest say it.
 pub(crate) fn fields(field: FieldRef) -> Result<SchemaFields, Error> {
     SchemaFields::new(vec![field]).map_err(Error::job)

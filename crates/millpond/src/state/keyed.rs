@@ -291,13 +291,14 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         batch: &RecordBatch,
         apply: impl FnOnce(&mut dyn Store, &[Slot], &RecordBatch) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let hashes = batch
-            .column_by_name("hash")
-            .and_then(|column| column.as_any().downcast_ref::<UInt64Array>())
-            .ok_or_else(|| Error::snapshot("a chunk has no column 'hash' of type u64"))?;
+        let hashes = hash_column(batch)?;
         let keys: Vec<K> = codec::decode_column(batch, "key")?;
-        let slots: Vec<Slot> =
-            keys.iter().enumerate().map(|(row, key)| self.keys.slot(hashes.value(row), key).0).collect();
+        let mut slots = Vec::with_capacity(keys.len());
+        for (row, key) in keys.iter().enumerate() {
+            let hash = hashes.value(row);
+            is_as_stored(key, hash).map_err(Error::snapshot)?;
+            slots.push(self.keys.slot(hash, key).0);
+        }
         let store = Rc::clone(&self.states[state].store);
         apply(&mut *store.borrow_mut(), &slots, batch)
     }
@@ -339,9 +340,15 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         range: HashRange,
     ) -> Result<(Vec<(u32, u64)>, Vec<K>), Trouble> {
         let keys = self.key_values.read(batch, "key", outcome.key)?;
+        // Where no key moves, only the rows of this range were read.
+        let stored = if outcome.moves { None } else { Some(hash_column(batch)?) };
         let (mut rows, mut mine) = (Vec::new(), Vec::new());
         for (row, key) in keys.into_iter().enumerate() {
-            let hash = key_hash(&key).map_err(|error| Trouble::Row(row, error.to_string()))?;
+            let hash = match stored {
+                Some(stored) => is_as_stored(&key, stored.value(row)).map(|()| stored.value(row)),
+                None => key_hash(&key).map_err(|error| error.to_string()),
+            };
+            let hash = hash.map_err(|why| Trouble::Row(row, why))?;
             if range.contains(hash) {
                 // A batch has some thousand rows.
                 rows.push((row as u32, hash));
@@ -362,5 +369,28 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             self.release_if_empty(slot);
         }
         self.cursor.emptied.borrow_mut().clear();
+    }
+}
+
+fn hash_column(batch: &RecordBatch) -> Result<&UInt64Array, Error> {
+    batch
+        .column_by_name("hash")
+        .and_then(|column| column.as_any().downcast_ref::<UInt64Array>())
+        .ok_or_else(|| Error::snapshot("a chunk has no column 'hash' of type u64"))
+}
+
+/// That a key that was read has the hash that its row has. Whatever types may hide, such as a conversion of the job's own, a
+/// record of this key would look for it where its hash is now, and find nothing.
+fn is_as_stored<K: StateValue>(key: &K, stored: u64) -> Result<(), String> {
+    match key_hash(key) {
+        Ok(hash) if hash == stored => Ok(()),
+        Ok(hash) => Err(format!(
+            "key {} has the hash {hash:016x} in this program, and its row has {stored:016x}: the program writes the key \
+             otherwise than the one that took the snapshot, though their types look the same. Give the type of the \
+             key another shape, say a struct with a new field name, and turn old keys into new ones with \
+             .migrate_key(…)",
+            serde_json::to_string(key).unwrap_or_else(|_| "?".to_owned())
+        )),
+        Err(error) => Err(error.to_string()),
     }
 }

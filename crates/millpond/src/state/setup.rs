@@ -74,7 +74,7 @@ impl OperatorSetup {
         state: impl Into<MapDescriptor<K, V>>,
     ) -> BroadcastState<K, V> {
         let MapDescriptor { state, keys, evolving } = state.into();
-        let columns = codec::schema::<K>("key").and_then(|key| {
+        let columns = codec::key_schema::<K>("key").and_then(|key| {
             let sides =
                 Sides { key: keys.side("key")?, value: evolving.values.side("value")?, ..Sides::default() };
             Ok((Some(key), Some(codec::schema::<V>("value")?), sides))
@@ -89,7 +89,7 @@ impl OperatorSetup {
         state: TypedDescriptor<T>,
         kind: StateKind,
     ) -> OperatorListState<T> {
-        let TypedDescriptor { state, evolving, .. } = state;
+        let (state, evolving) = state.values();
         let columns = codec::schema::<T>("value").and_then(|value| {
             let sides = Sides { value: evolving.values.side("value")?, ..Sides::default() };
             Ok((None, Some(value), sides))
@@ -144,7 +144,7 @@ impl std::ops::Deref for KeyedSetup {
 impl KeyedSetup {
     pub(crate) fn new<K: StateValue>(subtask: usize, parallelism: usize, keys: Rc<Values<K>>) -> Self {
         let mut operator = OperatorSetup::new(subtask, parallelism);
-        let columns = codec::schema::<K>("key").and_then(|key| Ok((Some(key), keys.side("key")?)));
+        let columns = codec::key_schema::<K>("key").and_then(|key| Ok((Some(key), keys.side("key")?)));
         let (key, key_side) = columns.unwrap_or_else(|error| {
             operator.error = Some(error);
             (None, Side::default())
@@ -175,18 +175,13 @@ impl KeyedSetup {
 
     /// One value a key.
     pub fn value<V: StateValue>(&mut self, state: impl Into<TypedDescriptor<V>>) -> ValueState<V> {
-        let TypedDescriptor { state, evolving, .. } = state.into();
+        let (state, evolving) = state.into().values();
         ValueState(self.value_store(state, evolving, StateKind::Value))
     }
 
     /// A list a key. Where two keys have become one, their lists are joined.
     pub fn list<V: StateValue>(&mut self, state: impl Into<TypedDescriptor<V>>) -> ListState<V> {
-        let TypedDescriptor { state, lists: values, .. } = state.into();
-        let join = |mut one: Vec<V>, mut other: Vec<V>| {
-            one.append(&mut other);
-            one
-        };
-        let evolving = Evolving { values, merge: Some(Rc::new(join)) };
+        let (state, evolving) = state.into().lists();
         ListState(self.value_store(state, evolving, StateKind::List))
     }
 
@@ -196,7 +191,7 @@ impl KeyedSetup {
         state: impl Into<TypedDescriptor<V>>,
         reduce: impl Fn(&V, &V) -> V + 'static,
     ) -> ReducingState<V> {
-        let TypedDescriptor { state, mut evolving, .. } = state.into();
+        let (state, mut evolving) = state.into().values();
         let reduce: Reduce<V> = Rc::new(reduce);
         let merge = Rc::clone(&reduce);
         evolving.merge.get_or_insert_with(|| Rc::new(move |one, other| merge(&one, &other)));
@@ -210,7 +205,7 @@ impl KeyedSetup {
         state: impl Into<TypedDescriptor<A::Accumulator>>,
         aggregate: A,
     ) -> AggregatingState<In, A> {
-        let TypedDescriptor { state, mut evolving, .. } = state.into();
+        let (state, mut evolving) = state.into().values();
         let aggregate = Rc::new(aggregate);
         let merge = Rc::clone(&aggregate);
         evolving.merge.get_or_insert_with(|| {
@@ -231,7 +226,7 @@ impl KeyedSetup {
         state: impl Into<MapDescriptor<M, V>>,
     ) -> MapState<M, V> {
         let MapDescriptor { state, keys, evolving } = state.into();
-        let columns = codec::column::<M>("map_key").and_then(|m| Ok((m, codec::column::<V>("value")?)));
+        let columns = codec::key_column::<M>("map_key").and_then(|m| Ok((m, codec::column::<V>("value")?)));
         let (map_key, value) = columns.unwrap_or_else(|error| {
             self.operator.error.get_or_insert(error);
             (unknown("map_key"), unknown("value"))

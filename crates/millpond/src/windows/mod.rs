@@ -17,6 +17,7 @@
 
 mod assigner;
 mod fold;
+mod kept;
 mod late;
 mod offset;
 mod operator;
@@ -31,6 +32,7 @@ mod window;
 
 pub use assigner::{Global, Session, Sliding, Tumbling, WindowAssigner};
 pub(crate) use fold::{Fold, Merge};
+pub(crate) use kept::Kept;
 pub(crate) use late::LateCount;
 pub use late::{CountLate, LatePolicy, SideLate};
 pub use offset::TimeOffset;

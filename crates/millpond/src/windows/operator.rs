@@ -5,8 +5,10 @@
 //! has become pointless goes off without effect, unless its key has no windows any more: then it is taken back.
 
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use super::fold::Fold;
+use super::kept::Kept;
 use super::late::LateCount;
 use super::panes::{Entered, Panes, Placed};
 use super::rules::Rules;
@@ -15,6 +17,7 @@ use super::window::{Window, WindowResult};
 use crate::operators::context::{KeyedContext, TimeDomain, Timer};
 use crate::operators::keyed::KeyedProcess;
 use crate::runtime::failure::{Permanent, UserError};
+use crate::state::descriptor::StateDescriptor;
 use crate::state::handles::MapState;
 use crate::state::setup::KeyedSetup;
 use crate::stream::record::{Data, Key};
@@ -33,8 +36,8 @@ type WindowContext<'a, K, In, R> = KeyedContext<'a, K, WindowResult<K, R>, In>;
 /// The windows of one subtask. Late records go to the side output, if they are wanted.
 pub(crate) struct WindowOperator<K, In, F: Fold<In>, P: Panes<In, F>, G: Trigger<In>, R> {
     rules: Rules,
-    fold: F,
-    trigger: G,
+    fold: Rc<F>,
+    trigger: Rc<G>,
     finish: Finish<K, F::Kept, R>,
     panes: P,
     triggers: MapState<P::Id, G::State>,
@@ -56,18 +59,25 @@ where
     pub(crate) fn new(
         setup: &mut KeyedSetup,
         rules: Rules,
-        fold: F,
+        fold: Rc<F>,
         trigger: G,
         finish: Finish<K, F::Kept, R>,
+        kept: Kept<F::Kept>,
     ) -> Self {
         rules.check(setup);
+        let trigger = Rc::new(trigger);
+        let merge = Rc::clone(&trigger);
+        let triggers = StateDescriptor::new("triggers").merge(move |mut one: G::State, other| {
+            merge.merge(&mut one, other);
+            one
+        });
         WindowOperator {
             rules,
             fold,
             trigger,
             finish,
-            panes: P::declare(setup),
-            triggers: setup.map("triggers"),
+            panes: P::declare(setup, kept),
+            triggers: setup.map(triggers),
             placed: Vec::new(),
             late: LateCount::default(),
             subtask: setup.subtask(),
@@ -98,7 +108,7 @@ where
                 && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
         };
         let mut placed = std::mem::take(&mut self.placed);
-        self.panes.add(rules.assigner, time, record, &self.fold, is_late, &mut placed);
+        self.panes.add(rules.assigner, time, record, &*self.fold, is_late, &mut placed);
         // A record is late if all its windows are gone.
         let mut late = !placed.is_empty();
         for place in placed.drain(..) {

@@ -6,12 +6,13 @@
 
 use std::cell::Cell;
 
-use serde::{Deserialize, Serialize};
-
 use super::assigner::WindowAssigner;
 use super::fold::{Fold, Merge};
+use super::kept::Kept;
 use super::window::Window;
 use crate::state::codec::StateValue;
+use crate::state::evolution::descriptors::MapDescriptor;
+use crate::state::evolution::forms::SessionPane;
 use crate::state::handles::MapState;
 use crate::state::setup::KeyedSetup;
 use crate::time::EventTime;
@@ -40,7 +41,7 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
     type Id: StateValue + Ord;
 
     /// Declares the state.
-    fn declare(setup: &mut KeyedSetup) -> Self;
+    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self;
     /// Puts a record that belongs at `time` into its windows, and says where it went.
     fn add(
         &self,
@@ -71,8 +72,9 @@ pub(crate) struct Fixed<A>(MapState<Window, A>);
 impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
     type Id = Window;
 
-    fn declare(setup: &mut KeyedSetup) -> Self {
-        Fixed(setup.map("windows"))
+    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self {
+        let state = MapDescriptor::new(kept.fixed(setup));
+        Fixed(setup.map(state))
     }
 
     fn add(
@@ -127,21 +129,15 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
     }
 }
 
-/// A session, under its start.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct SessionPane<A> {
-    end: EventTime,
-    kept: A,
-}
-
 /// Windows that grow together.
 pub(crate) struct Sessions<A>(MapState<EventTime, SessionPane<A>>);
 
 impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
     type Id = EventTime;
 
-    fn declare(setup: &mut KeyedSetup) -> Self {
-        Sessions(setup.map("sessions"))
+    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self {
+        let state = MapDescriptor::new(kept.sessions(setup));
+        Sessions(setup.map(state))
     }
 
     fn add(

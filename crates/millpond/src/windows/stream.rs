@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::assigner::WindowAssigner;
 use super::fold::{Aggregating, Counting, Everything, Fold, Folding, Merge, Reducing};
+use super::kept::Kept;
 use super::late::{CountLate, LatePolicy, SideLate};
 use super::operator::WindowOperator;
 use super::panes::{Fixed, Panes, Sessions};
@@ -15,6 +16,7 @@ use super::triggers::WhenComplete;
 use super::window::{Window, WindowResult};
 use crate::runtime::failure::UserError;
 use crate::state::codec::StateValue;
+use crate::state::evolution::descriptors::TypedDescriptor;
 use crate::state::handles::Aggregate;
 use crate::state::setup::KeyedSetup;
 use crate::stream::keyed::KeyedStream;
@@ -100,9 +102,55 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
         A: Aggregate<T>,
         A::Output: Data,
     {
+        self.aggregate_kept(Kept::default(), aggregate)
+    }
+
+    /// As [`WindowedStream::aggregate`], with a say in how accumulators are kept. Called "windows", and for sessions
+    /// "sessions", the state is that of an `aggregate`:
+    ///
+    /// ```no_run
+    /// # use millpond::{Aggregate, StateDescriptor, Stream};
+    /// # use millpond::windows::{Tumbling, WindowResult, WindowedStream};
+    /// # #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Total { cents: i64 }
+    /// # struct Totals;
+    /// # impl Aggregate<i64> for Totals {
+    /// #     type Accumulator = Total;
+    /// #     type Output = i64;
+    /// #     fn create(&self) -> Total { Total::default() }
+    /// #     fn add(&self, total: &mut Total, cents: &i64) { total.cents += cents; }
+    /// #     fn merge(&self, total: &mut Total, other: &Total) { total.cents += other.cents; }
+    /// #     fn result(&self, total: &Total) -> i64 { total.cents }
+    /// # }
+    /// # fn job<'s>(amounts: WindowedStream<'s, u64, i64>) -> Stream<'s, WindowResult<u64, i64>> {
+    /// let kept = StateDescriptor::new("windows").migrate(|francs: f64| Total { cents: (francs * 100.0) as i64 });
+    /// amounts.aggregate_as(kept, Totals)
+    /// # }
+    /// ```
+    pub fn aggregate_as<A>(
+        self,
+        state: impl Into<TypedDescriptor<A::Accumulator>>,
+        aggregate: A,
+    ) -> L::Streams<'s, WindowResult<K, A::Output>, T>
+    where
+        A: Aggregate<T>,
+        A::Output: Data,
+    {
+        self.aggregate_kept(Kept::values(state.into()), aggregate)
+    }
+
+    fn aggregate_kept<A>(
+        self,
+        kept: Kept<A::Accumulator>,
+        aggregate: A,
+    ) -> L::Streams<'s, WindowResult<K, A::Output>, T>
+    where
+        A: Aggregate<T>,
+        A::Output: Data,
+    {
         let aggregate = Rc::new(aggregate);
         let finish = Rc::clone(&aggregate);
-        self.run(Aggregating(aggregate), move |_, _, kept, emit| {
+        self.run(kept, Aggregating(aggregate), move |_, _, kept, emit| {
             emit(finish.result(kept));
             Ok(())
         })
@@ -110,7 +158,24 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
 
     /// What `reduce` makes of the records of each window, of which only one is kept.
     pub fn reduce(self, reduce: impl Fn(&T, &T) -> T + 'static) -> L::Streams<'s, WindowResult<K, T>, T> {
-        self.run(Reducing(reduce), |_, _, kept, emit| {
+        self.reduce_kept(Kept::default(), reduce)
+    }
+
+    /// As [`WindowedStream::reduce`], with a say in how records are kept: see [`WindowedStream::aggregate_as`].
+    pub fn reduce_as(
+        self,
+        state: impl Into<TypedDescriptor<T>>,
+        reduce: impl Fn(&T, &T) -> T + 'static,
+    ) -> L::Streams<'s, WindowResult<K, T>, T> {
+        self.reduce_kept(Kept::values(state.into()), reduce)
+    }
+
+    fn reduce_kept(
+        self,
+        kept: Kept<T>,
+        reduce: impl Fn(&T, &T) -> T + 'static,
+    ) -> L::Streams<'s, WindowResult<K, T>, T> {
+        self.run(kept, Reducing(reduce), |_, _, kept, emit| {
             emit(kept.clone());
             Ok(())
         })
@@ -118,7 +183,7 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
 
     /// How many records there are in each window.
     pub fn count(self) -> L::Streams<'s, WindowResult<K, u64>, T> {
-        self.run(Counting, |_, _, kept, emit| {
+        self.run(Kept::default(), Counting, |_, _, kept, emit| {
             emit(*kept);
             Ok(())
         })
@@ -131,9 +196,33 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
     where
         A: Data + Default,
     {
+        self.fold_kept(Kept::default(), fold)
+    }
+
+    /// As [`WindowedStream::fold`], with a say in how values are kept: see [`WindowedStream::aggregate_as`].
+    pub fn fold_as<A>(
+        self,
+        state: impl Into<TypedDescriptor<A>>,
+        fold: impl Fn(&mut A, &T) + 'static,
+    ) -> L::Streams<'s, WindowResult<K, A>, T>
+    where
+        A: Data + Default,
+    {
+        self.fold_kept(Kept::values(state.into()), fold)
+    }
+
+    fn fold_kept<A>(
+        self,
+        kept: Kept<A>,
+        fold: impl Fn(&mut A, &T) + 'static,
+    ) -> L::Streams<'s, WindowResult<K, A>, T>
+    where
+        A: Data + Default,
+    {
         let merges = self.rules.assigner.merges();
-        let fold = Folding(fold, PhantomData);
+        let fold = Rc::new(Folding(fold, PhantomData));
         self.build::<_, Fixed<A>, _>(
+            kept,
             fold,
             |_, _, kept, emit| {
                 emit(kept.clone());
@@ -176,7 +265,36 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
         R: Data,
         I: IntoIterator<Item = R>,
     {
-        self.run(Everything, move |key, window, kept, emit| {
+        self.process_kept(Kept::default(), function)
+    }
+
+    /// As [`WindowedStream::process`], with a say in how records are kept: see [`WindowedStream::aggregate_as`]. A
+    /// migration is one of records.
+    ///
+    /// # Errors
+    /// An error of `function` fails the run.
+    pub fn process_as<R, I>(
+        self,
+        state: impl Into<TypedDescriptor<T>>,
+        function: impl Fn(&K, Window, &[T]) -> Result<I, UserError> + 'static,
+    ) -> L::Streams<'s, WindowResult<K, R>, T>
+    where
+        R: Data,
+        I: IntoIterator<Item = R>,
+    {
+        self.process_kept(Kept::lists(state.into()), function)
+    }
+
+    fn process_kept<R, I>(
+        self,
+        kept: Kept<Vec<T>>,
+        function: impl Fn(&K, Window, &[T]) -> Result<I, UserError> + 'static,
+    ) -> L::Streams<'s, WindowResult<K, R>, T>
+    where
+        R: Data,
+        I: IntoIterator<Item = R>,
+    {
+        self.run(kept, Everything, move |key, window, kept, emit| {
             function(key, window, kept)?.into_iter().for_each(emit);
             Ok(())
         })
@@ -184,6 +302,7 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
 
     fn run<F, R>(
         self,
+        kept: Kept<F::Kept>,
         fold: F,
         finish: impl Fn(&K, Window, &F::Kept, &mut dyn FnMut(R)) -> Result<(), UserError> + 'static,
     ) -> L::Streams<'s, WindowResult<K, R>, T>
@@ -191,16 +310,19 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
         F: Merge<T>,
         R: Data,
     {
+        let fold = Rc::new(fold);
+        let kept = kept.merged_by::<T, F>(&fold);
         if self.rules.assigner.merges() {
-            self.build::<F, Sessions<F::Kept>, R>(fold, finish, |_| ())
+            self.build::<F, Sessions<F::Kept>, R>(kept, fold, finish, |_| ())
         } else {
-            self.build::<F, Fixed<F::Kept>, R>(fold, finish, |_| ())
+            self.build::<F, Fixed<F::Kept>, R>(kept, fold, finish, |_| ())
         }
     }
 
     fn build<F, P, R>(
         self,
-        fold: F,
+        kept: Kept<F::Kept>,
+        fold: Rc<F>,
         finish: impl Fn(&K, Window, &F::Kept, &mut dyn FnMut(R)) -> Result<(), UserError> + 'static,
         check: impl FnOnce(&mut KeyedSetup),
     ) -> L::Streams<'s, WindowResult<K, R>, T>
@@ -214,7 +336,7 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
         let rules = Rules { late_to_side: L::TO_SIDE, ..rules };
         let (main, side) = stream.process_as(rules.kind, |setup| {
             check(setup);
-            WindowOperator::<K, T, F, P, G, R>::new(setup, rules, fold, trigger, Box::new(finish))
+            WindowOperator::<K, T, F, P, G, R>::new(setup, rules, fold, trigger, Box::new(finish), kept)
         });
         L::streams(main, side)
     }

@@ -1,11 +1,13 @@
 //! State that a program wrote is taken up by one whose types are others.
 
 mod crash;
+mod key_names;
 mod keys;
 mod operator;
 mod refused;
 mod support;
 mod values;
+mod windows;
 
 #[path = "../recovery/source.rs"]
 mod source;

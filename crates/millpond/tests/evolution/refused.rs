@@ -3,7 +3,7 @@
 use millpond::{Data, StateDescriptor, UserError};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{fails, is_refused, plain};
+use crate::support::{ask, entries, fails, fresh_store, is_refused, plain, write};
 
 const WAY_OUT: &str = ".migrate(|old: OldType| …)";
 
@@ -134,8 +134,45 @@ fn a_migration_that_fails_says_for_which_key() {
         StateDescriptor::new("state")
             .try_migrate(|old: String| old.parse().map_err(|_| UserError::from(format!("'{old}' is no number"))))
     };
-    let reasons = ["operator 'state', state 'state'", "key 7: the migration failed: 'seven' is no number"];
+    let reasons = [
+        "operator 'state', state 'state'",
+        "key 7: column 'value': the migration from alloc::string::String failed: 'seven' is no number",
+    ];
     fails::<_, _, u64, u64>(&rows, |keys| keys, failing, &reasons);
     let panicking = || StateDescriptor::new("state").migrate(|old: String| -> u64 { panic!("what is {old}?") });
-    fails::<_, _, u64, u64>(&rows, |keys| keys, panicking, &["key 7: the migration panicked: what is seven?"]);
+    fails::<_, _, u64, u64>(
+        &rows,
+        |keys| keys,
+        panicking,
+        &["key 7: column 'value': the migration from alloc::string::String panicked: what is seven?"],
+    );
+}
+
+#[test]
+fn after_a_migration_that_fails_the_old_program_starts_again_from_the_same_snapshot() {
+    let store = fresh_store();
+    let rows: Vec<(u64, String)> =
+        (0..50).map(|n| (n, if n == 33 { "?".to_owned() } else { n.to_string() })).collect();
+    let from = write(&store, 2, &rows);
+    let before = entries(&store);
+    let failing = || StateDescriptor::new("state").try_migrate(|old: String| Ok(old.parse::<u64>()?));
+    let error = ask::<u64, u64>(&store, 3, Some(&from), &[], |keys| keys, failing).expect_err("it must not start");
+    let reasons = [
+        "operator 'state', state 'state': key 33: column 'value'",
+        "the migration from alloc::string::String failed: invalid digit",
+        "it could not start",
+        &format!("continue from {from}"),
+    ];
+    for reason in reasons {
+        assert!(error.to_string().contains(reason), "expected '{reason}' in: {error}");
+    }
+    let after = entries(&store);
+    assert_eq!(after[..before.len()], before, "the log was changed");
+    let kinds: Vec<_> = after[before.len()..].iter().map(|entry| entry.body.kind()).collect();
+    assert_eq!(kinds, ["start", "failure"]);
+    // By its name alone.
+    let keys: Vec<u64> = rows.iter().map(|(key, _)| *key).collect();
+    let (mut found, _) = ask::<u64, String>(&store, 1, None, &keys, |keys| keys, plain::<String>).unwrap();
+    found.sort();
+    assert_eq!(found, rows.into_iter().map(|(key, value)| (key, Some(value))).collect::<Vec<_>>());
 }

@@ -61,7 +61,7 @@ pub(crate) fn write<K: Key + Sync, V: Data + Sync>(store: &str, parallelism: usi
 pub(crate) fn ask<K: Key + Sync, V: Data>(
     store: &str,
     parallelism: usize,
-    from: &str,
+    from: Option<&str>,
     keys: &[K],
     prepare: impl Fn(millpond::KeyedStream<'_, K, K>) -> millpond::KeyedStream<'_, K, K> + Send + Sync + 'static,
     state: impl Fn() -> TypedDescriptor<V> + Send + Sync + 'static,
@@ -90,7 +90,7 @@ pub(crate) fn ask<K: Key + Sync, V: Data>(
             .uid(&format!("out-{number}"));
         Ok(())
     });
-    let report = job.run(options(store, parallelism, Some(from.to_owned())))?;
+    let report = job.run(options(store, parallelism, from.map(str::to_owned)))?;
     Ok((out.items(), report.snapshot.expect("a snapshot at the end")))
 }
 
@@ -116,10 +116,10 @@ pub(crate) fn becomes<K0: Key + Sync, V0: Data + Sync, K: Key + Sync + Debug, V:
     for (old, new) in [(1, 1), (2, 3), (3, 2)] {
         let store = fresh_store();
         let from = write(&store, old, rows);
-        let (found, then) = ask(&store, new, &from, &keys, prepare.clone(), state.clone()).unwrap();
+        let (found, then) = ask(&store, new, Some(&from), &keys, prepare.clone(), state.clone()).unwrap();
         assert_eq!(told(found), expected, "from {old} workers to {new}");
         // What the new program wrote is of the new types alone: it needs no migration any more.
-        let (again, _) = ask(&store, old, &then, &keys, |keys| keys, plain::<V>).unwrap();
+        let (again, _) = ask(&store, old, Some(&then), &keys, |keys| keys, plain::<V>).unwrap();
         assert_eq!(told(again), expected, "from the new program's own snapshot");
     }
 }
@@ -138,14 +138,14 @@ pub(crate) fn is_refused<K0: Key + Sync, V0: Data + Sync, K: Key + Sync, V: Data
     assert_eq!(entries(&store), before, "something was written");
 }
 
-/// How many entries the job's log has.
-fn entries(store: &str) -> usize {
+/// The entries of the job's log.
+pub(crate) fn entries(store: &str) -> Vec<millpond_snapshot::log::Entry> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mode = millpond_snapshot::store::OpenMode::Existing;
         let store = millpond_snapshot::Store::open(store, mode).await.unwrap();
         let log = millpond_snapshot::log::JobLog::open(&store, &"evolving".parse().unwrap());
-        log.entries().await.unwrap().len()
+        log.entries().await.unwrap()
     })
 }
 
@@ -169,7 +169,7 @@ fn complains<K: Key + Sync, V: Data>(
     state: impl Fn() -> TypedDescriptor<V> + Send + Sync + 'static,
     reasons: &[&str],
 ) {
-    let error = ask::<K, V>(store, 2, from, &[], prepare, state).expect_err("it must not start").to_string();
+    let error = ask::<K, V>(store, 2, Some(from), &[], prepare, state).expect_err("it must not start").to_string();
     for reason in reasons {
         assert!(error.contains(reason), "expected '{reason}' in: {error}");
     }

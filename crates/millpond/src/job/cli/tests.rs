@@ -139,7 +139,7 @@ fn a_mistake_gets_one_message_that_says_what_to_write() {
         ("run -p 0", "1..=1024"),
         ("run --retain 0", "1.."),
         ("run --name a/b", "letters, digits"),
-        ("run -s flights", "JOB@42"),
+        ("run -s flights@", "JOB@42"),
         ("run --map ab", "OLD=NEW"),
         ("run --map =b", "operator uid"),
         ("run --drop /s", "operator uid"),

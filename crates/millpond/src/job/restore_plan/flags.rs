@@ -119,7 +119,7 @@ pub(super) fn drop_flag(uid: &str, state: Option<&str>) -> String {
     format!("--drop {}", quoted(&value))
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

@@ -20,7 +20,7 @@ mod tests;
 
 use millpond_snapshot::manifest::Manifest;
 
-pub(crate) use flags::RestoreFlags;
+pub(crate) use flags::{RestoreFlags, quoted};
 use flags::{drop_flag, map_flag};
 pub(crate) use pending::{PendingFate, PendingPlan};
 pub(crate) use positions::PositionPlan;

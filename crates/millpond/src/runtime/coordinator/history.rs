@@ -134,8 +134,8 @@ impl History {
         let is_surplus = |entry: &Entry| surplus.contains(&entry.sequence);
         let (removed, kept): (Vec<_>, Vec<_>) = self.snapshots.iter().cloned().partition(is_surplus);
         // Forgotten only when they are gone: if this fails half-way, the next one tries again.
-        repository::release(&self.store, &self.job, &removed, &kept).await?;
-        self.snapshots = kept;
+        let released = repository::release(&self.store, &self.job, &removed, &kept).await?;
+        self.snapshots.retain(|entry| !is_surplus(entry) || released.kept.contains(&entry.sequence));
         Ok(())
     }
 }

@@ -11,8 +11,9 @@ pub(crate) struct Comparison {
     pub(crate) refusals: Vec<String>,
     /// Whether canonical bytes of a key may differ, so that keys have another place.
     pub(crate) moves: bool,
-    /// Whether nulls take the default of their field.
-    pub(crate) fills_nulls: bool,
+    /// Whether a column cannot be read as values of the new type at once: nulls take the default of their field, or a
+    /// number has become wider than any that a column holds.
+    pub(crate) indirect: bool,
 }
 
 /// Compares old values, called `path` in messages, with the type that is to take them up.
@@ -36,6 +37,7 @@ impl Comparison {
             (Shape::Scalar(old), Shape::Scalar(new)) if old == new => {}
             (Shape::Scalar(from), Shape::Scalar(to)) if widens(from, to) => {
                 self.change(format!("{path}: {from} → {to} (widened)"));
+                self.indirect |= integer(to).is_some_and(|(_, bits)| bits > 64);
             }
             (Shape::Scalar(from), Shape::Scalar(to)) => self.refuse(format!("{path} {}", unlike(from, to))),
             (Shape::Option(old), Shape::Option(new)) => self.values(path, old, new),
@@ -135,7 +137,7 @@ impl Comparison {
             {
                 self.change(format!("{path}: {} → {shape} (absent ones take the default)", old.shape));
                 self.moves = true;
-                self.fills_nulls = true;
+                self.indirect = true;
                 self.values(path, inner, shape);
             }
             (old, new) => self.values(path, old, new),

@@ -43,8 +43,9 @@ pub(crate) enum Reading {
     /// By field name. So are columns that are as they were.
     #[default]
     ByName,
-    /// By field name, and fields that are null are as if they were not there.
-    WithoutNulls,
+    /// By field name, value by value: fields that are null and not optional are as if they were not there, and numbers
+    /// may be of any width.
+    Indirect,
     /// As the old type, and then through the migration with this number.
     Migration(usize),
 }
@@ -98,8 +99,13 @@ pub(crate) fn decide(declared: &StateDeclaration, old: &StateSnapshot) -> Result
                 let comparison = compare(name, &shape(old), &side.shape.clone().unwrap_or_else(|| shape(new)));
                 refusals.extend(comparison.refusals);
                 outcome.changes.extend(comparison.changes);
-                let reading = if comparison.fills_nulls { Reading::WithoutNulls } else { Reading::ByName };
-                (reading, comparison.moves)
+                // The name of a variant is part of a key, and the list of names does not say which is written.
+                let renamed = renamed(old) != renamed(new);
+                if renamed {
+                    outcome.changes.push(format!("{name}: variants are written under other names than before"));
+                }
+                let reading = if comparison.indirect { Reading::Indirect } else { Reading::ByName };
+                (reading, comparison.moves || renamed)
             }
         };
         match name {
@@ -126,6 +132,11 @@ fn shape(schema: &SchemaFields) -> Shape {
         [field] => Shape::of_column(field),
         _ => Shape::Unknown,
     }
+}
+
+/// The names of variants that keys in a column are not written with, though they are read by them.
+fn renamed(schema: &SchemaFields) -> Option<&str> {
+    schema.fields().iter().find_map(|field| typed::renamed(field))
 }
 
 /// Whether two columns are of one type, whatever they are called.

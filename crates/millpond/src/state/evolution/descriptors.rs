@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 
-use super::values::{Evolving, Values};
+use super::forms::Forms;
+use super::values::{Evolving, Merge, Values};
 use crate::runtime::failure::UserError;
 use crate::state::descriptor::{StateDescriptor, Ttl};
 
@@ -27,9 +28,8 @@ use crate::state::descriptor::{StateDescriptor, Ttl};
 /// be several, from several versions; the first that fits is taken. Without one, values are taken up by field name.
 pub struct TypedDescriptor<V> {
     pub(crate) state: StateDescriptor,
-    pub(crate) evolving: Evolving<V>,
-    /// The same for lists of such values.
-    pub(crate) lists: Values<Vec<V>>,
+    pub(crate) forms: Forms<V>,
+    pub(crate) merge: Option<Merge<V>>,
 }
 
 /// A map, or a broadcast state, with what becomes of keys and values of older types. Made from a [`StateDescriptor`] with
@@ -42,7 +42,7 @@ pub struct MapDescriptor<M, V> {
 
 impl StateDescriptor {
     fn typed<V>(self) -> TypedDescriptor<V> {
-        TypedDescriptor { state: self, evolving: Evolving::default(), lists: Values::default() }
+        TypedDescriptor { state: self, forms: Forms::default(), merge: None }
     }
 
     /// Turns values of the type `Old`, where a snapshot has such, into new ones. In a map they are its values, in a list
@@ -103,17 +103,24 @@ impl<V: DeserializeOwned + 'static> TypedDescriptor<V> {
         mut self,
         migrate: impl Fn(Old) -> Result<V, UserError> + 'static,
     ) -> Self {
-        let migrate = Rc::new(migrate);
-        let each = Rc::clone(&migrate);
-        self.lists.add(move |old: Vec<Old>| old.into_iter().map(|old| each(old)).collect());
-        self.evolving.values.add(move |old| migrate(old));
+        self.forms.add(migrate);
         self
     }
 
     /// As [`StateDescriptor::merge`].
     pub fn merge(mut self, merge: impl Fn(V, V) -> V + 'static) -> Self {
-        self.evolving.merge = Some(Rc::new(merge));
+        self.merge = Some(Rc::new(merge));
         self
+    }
+
+    /// The state of single values, and how they are read.
+    pub(crate) fn values(self) -> (StateDescriptor, Evolving<V>) {
+        (self.state, Evolving { values: self.forms.alone, merge: self.merge })
+    }
+
+    /// The state of lists of such values, and how they are read. Where two keys have become one, their lists are joined.
+    pub(crate) fn lists(self) -> (StateDescriptor, Evolving<Vec<V>>) {
+        (self.state, Evolving { values: self.forms.lists, merge: Some(Rc::new(joined)) })
     }
 
     /// As [`StateDescriptor::migrate_map_key`]; the merge is the one that was given.
@@ -125,6 +132,19 @@ impl<V: DeserializeOwned + 'static> TypedDescriptor<V> {
         let mut map: MapDescriptor<M, V> = self.into();
         map.keys.add(move |old| Ok(migrate(old)));
         map
+    }
+}
+
+/// One list of two.
+pub(crate) fn joined<V>(mut one: Vec<V>, mut other: Vec<V>) -> Vec<V> {
+    one.append(&mut other);
+    one
+}
+
+impl<M, V> MapDescriptor<M, V> {
+    /// Keys are read by field name.
+    pub(crate) fn new((state, evolving): (StateDescriptor, Evolving<V>)) -> Self {
+        MapDescriptor { state, keys: Values::default(), evolving }
     }
 }
 
@@ -151,19 +171,19 @@ impl<V> From<&str> for TypedDescriptor<V> {
     }
 }
 
-impl<M, V> From<TypedDescriptor<V>> for MapDescriptor<M, V> {
+impl<M, V: DeserializeOwned + 'static> From<TypedDescriptor<V>> for MapDescriptor<M, V> {
     fn from(typed: TypedDescriptor<V>) -> Self {
-        MapDescriptor { state: typed.state, keys: Values::default(), evolving: typed.evolving }
+        MapDescriptor::new(typed.values())
     }
 }
 
-impl<M, V> From<StateDescriptor> for MapDescriptor<M, V> {
+impl<M, V: DeserializeOwned + 'static> From<StateDescriptor> for MapDescriptor<M, V> {
     fn from(state: StateDescriptor) -> Self {
-        state.typed().into()
+        state.typed::<V>().into()
     }
 }
 
-impl<M, V> From<&str> for MapDescriptor<M, V> {
+impl<M, V: DeserializeOwned + 'static> From<&str> for MapDescriptor<M, V> {
     fn from(name: &str) -> Self {
         StateDescriptor::new(name).into()
     }

@@ -7,6 +7,7 @@
 pub(crate) mod compare;
 pub(crate) mod decide;
 pub(crate) mod descriptors;
+pub(crate) mod forms;
 pub(crate) mod values;
 
 pub(crate) use decide::{Outcome, Side, Sides, decide};

@@ -47,11 +47,11 @@ impl<Old: DeserializeOwned + 'static, V: 'static> Function<Old, V> {
     fn call(&self, old: Old) -> Result<V, String> {
         match catch_unwind(AssertUnwindSafe(|| (self.0)(old))) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(format!("the migration failed: {error}")),
+            Ok(Err(error)) => Err(format!("the migration from {} failed: {error}", type_name::<Old>())),
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-                Err(format!("the migration panicked: {text}"))
+                Err(format!("the migration from {} panicked: {text}", type_name::<Old>()))
             }
         }
     }
@@ -122,9 +122,9 @@ impl<V: DeserializeOwned + 'static> Values<V> {
             .column_with_name(name)
             .ok_or_else(|| Error::snapshot(format!("a chunk has no column '{name}'")))?;
         let (field, array): (FieldRef, _) = (Arc::new(Field::clone(field)), batch.column(place));
-        match reading {
+        let read = match reading {
             Reading::ByName => decode(&field, array),
-            Reading::WithoutNulls => {
+            Reading::Indirect => {
                 let shape = typed::shape_of::<V>();
                 let trees = decode::<Tree>(&field, array)?.into_iter().enumerate();
                 trees.map(|(row, tree)| tree.into_value(&shape).map_err(|why| Trouble::Row(row, why))).collect()
@@ -133,7 +133,13 @@ impl<V: DeserializeOwned + 'static> Values<V> {
                 Some(migration) => migration.read_column(&field, array),
                 None => Err(Error::job("a migration was there when the job was planned, and is not now").into()),
             },
-        }
+        };
+        read.map_err(|trouble| match trouble {
+            Trouble::Row(row, why) if !why.starts_with("column '") => {
+                Trouble::Row(row, format!("column '{name}': {why}"))
+            }
+            other => other,
+        })
     }
 
     /// Reads a row of an operator's state.
@@ -141,7 +147,7 @@ impl<V: DeserializeOwned + 'static> Values<V> {
         let text = |error: serde_json::Error| error.to_string();
         match reading {
             Reading::ByName => serde_json::from_value(row.clone()).map_err(text),
-            Reading::WithoutNulls => {
+            Reading::Indirect => {
                 let tree: Tree = serde_json::from_value(row.clone()).map_err(text)?;
                 tree.into_value(&typed::shape_of::<V>())
             }

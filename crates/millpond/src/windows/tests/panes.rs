@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use crate::state::setup::KeyedSetup;
 use crate::time::EventTime;
 use crate::windows::fold::{Everything, Fold};
+use crate::windows::kept::Kept;
 use crate::windows::panes::{Fixed, Panes, Placed, Sessions};
 use crate::windows::{Session, Tumbling, Window, WindowAssigner};
 
@@ -43,13 +44,16 @@ fn held<P: Panes<i64, Everything>>(panes: &P) -> Vec<(Window, Vec<i64>)> {
 }
 
 fn sessions() -> Sessions<Vec<i64>> {
-    <Sessions<_> as Panes<i64, Everything>>::declare(&mut KeyedSetup::new::<u64>(0, 1, Default::default()))
+    <Sessions<_> as Panes<i64, Everything>>::declare(
+        &mut KeyedSetup::new::<u64>(0, 1, Default::default()),
+        Kept::default(),
+    )
 }
 
 #[test]
 fn windows_of_another_size_live_beside_each_other() {
     let panes: Fixed<Vec<i64>> =
-        Panes::<i64, Everything>::declare(&mut KeyedSetup::new::<u64>(0, 1, Default::default()));
+        Panes::<i64, Everything>::declare(&mut KeyedSetup::new::<u64>(0, 1, Default::default()), Kept::default());
     add(&panes, Tumbling::of(Duration::from_millis(10)), 5);
     add(&panes, Tumbling::of(Duration::from_millis(20)), 6);
     assert_eq!(held(&panes), [(window(0, 10), vec![5]), (window(0, 20), vec![6])]);
