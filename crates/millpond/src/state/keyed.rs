@@ -68,6 +68,10 @@ pub(crate) trait Store {
     fn copy_slice(&mut self, budget: &mut usize) -> bool;
     /// The slots of the rows copied so far.
     fn copied(&self) -> &[Slot];
+    /// For how many rows room was made at the freeze.
+    fn room(&self) -> usize {
+        0
+    }
     /// The copied rows.
     fn take_rows(&mut self) -> Box<dyn Rows>;
     /// Puts rows of a chunk in place.
@@ -221,8 +225,12 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 state.store.borrow_mut().freeze(everything || std::mem::take(rewritten), keys)
             })
             .collect();
-        let keys = || TypedKeys { hashes: Vec::new(), keys: Vec::new(), field: Arc::clone(&self.key_field) };
-        self.copied_keys = self.states.iter().map(|_| keys()).collect();
+        let keys = |state: &Registered| {
+            let rows = state.store.borrow().room();
+            let (hashes, keys) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+            TypedKeys { hashes, keys, field: Arc::clone(&self.key_field) }
+        };
+        self.copied_keys = self.states.iter().map(keys).collect();
         self.copying = Some(0);
     }
 

@@ -108,15 +108,20 @@ impl<Id: Clone> Tracker<Id> {
         changed > 0 && changed.saturating_mul(2) >= live
     }
 
-    /// Sets aside what changed since the last freeze, or all that there is. The last copy is complete by then.
-    pub(crate) fn freeze(&mut self, everything: bool) {
+    /// Sets aside what changed since the last freeze, or all that there is. The last copy is complete by then. Says how many
+    /// entries have been listed.
+    pub(crate) fn freeze(&mut self, everything: bool) -> usize {
         debug_assert!(self.frozen.is_none(), "one snapshot at a time");
         let (removed, changed) = (std::mem::take(&mut self.removed), std::mem::take(&mut self.changed));
+        let listed = removed.len() + changed.len();
+        // As much is likely to change again, and a long list is not moved in no time.
+        self.changed.reserve(changed.len());
         self.frozen = Some(match everything {
             true => Frozen::Everything { copied: None },
             false => Frozen::Changes { removed: removed.into_iter(), changed: changed.into_iter() },
         });
         self.version += 1;
+        listed
     }
 
     /// The next entry to copy. Tombstones come first: a key that was removed and came back is written as both, and

@@ -49,6 +49,16 @@ impl<V: StateValue> ValueRows<V> {
         ValueRows { field, slots: Vec::new(), values: Vec::new(), deleted: Vec::new(), expiries }
     }
 
+    /// Makes room for all rows of a snapshot. What grows row by row is moved now and then, all at once.
+    fn reserve(&mut self, rows: usize) {
+        self.slots.reserve_exact(rows);
+        self.values.reserve_exact(rows);
+        self.deleted.reserve_exact(rows);
+        if let Some(expiries) = &mut self.expiries {
+            expiries.reserve_exact(rows);
+        }
+    }
+
     fn push(&mut self, slot: Slot, value: Option<V>, expiry: Option<i64>) {
         self.slots.push(slot);
         self.deleted.push(value.is_none());
@@ -202,7 +212,8 @@ impl<V: StateValue> Store for ValueStore<V> {
 
     fn freeze(&mut self, everything: bool, keys: usize) -> bool {
         let everything = everything || self.tracker.is_mostly_changed(keys);
-        self.tracker.freeze(everything);
+        let listed = self.tracker.freeze(everything);
+        self.copied.reserve(if everything { keys } else { listed });
         everything
     }
 
@@ -227,6 +238,10 @@ impl<V: StateValue> Store for ValueStore<V> {
 
     fn copied(&self) -> &[Slot] {
         &self.copied.slots
+    }
+
+    fn room(&self) -> usize {
+        self.copied.slots.capacity()
     }
 
     fn take_rows(&mut self) -> Box<dyn Rows> {
