@@ -13,6 +13,7 @@ use super::evolution::{Outcome, Trouble};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::Rows;
+use super::slabs::Slabs;
 use super::tracker::{Mark, Next, Tracker};
 use crate::error::Error;
 use crate::time::EventTime;
@@ -29,9 +30,9 @@ pub(crate) struct TimerStore {
 
 #[derive(Default)]
 struct TimerRows {
-    slots: Vec<Slot>,
-    times: Vec<i64>,
-    deleted: Vec<bool>,
+    slots: Slabs<Slot>,
+    times: Slabs<i64>,
+    deleted: Slabs<bool>,
 }
 
 impl TimerRows {
@@ -43,7 +44,7 @@ impl TimerRows {
 }
 
 impl Rows for TimerRows {
-    fn deleted(&self) -> &[bool] {
+    fn deleted(&self) -> &Slabs<bool> {
         &self.deleted
     }
     fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
@@ -176,7 +177,7 @@ impl Store for TimerStore {
         false
     }
 
-    fn copied(&self) -> &[Slot] {
+    fn copied(&self) -> &Slabs<Slot> {
         &self.copied.slots
     }
 

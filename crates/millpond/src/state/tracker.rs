@@ -7,6 +7,8 @@
 //! A snapshot that takes everything needs no list: the store copies its entries in the order of their ids, and the
 //! tracker remembers how far it has come.
 
+use super::slabs::Slabs;
+
 /// What an entry remembers about itself: when it last changed, and whether a snapshot knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark(u32);
@@ -34,16 +36,18 @@ impl Mark {
 pub(crate) struct Tracker<Id> {
     /// Counts freezes, from 1; entries changed since the last freeze carry this version.
     version: u32,
-    changed: Vec<Id>,
-    removed: Vec<Id>,
+    changed: Slabs<Id>,
+    removed: Slabs<Id>,
     frozen: Option<Frozen<Id>>,
 }
+
+type Listed<Id> = <Slabs<Id> as IntoIterator>::IntoIter;
 
 /// What is still to be copied.
 #[derive(Debug)]
 enum Frozen<Id> {
     /// Tombstones, then what changed.
-    Changes { removed: std::vec::IntoIter<Id>, changed: std::vec::IntoIter<Id> },
+    Changes { removed: Listed<Id>, changed: Listed<Id> },
     /// Every entry that was there, but those up to and with this one.
     Everything { copied: Option<Id> },
 }
@@ -63,7 +67,7 @@ pub(crate) enum Next<Id> {
 
 impl<Id: Clone> Tracker<Id> {
     pub(crate) fn new() -> Self {
-        Tracker { version: 1, changed: Vec::new(), removed: Vec::new(), frozen: None }
+        Tracker { version: 1, changed: Slabs::new(), removed: Slabs::new(), frozen: None }
     }
 
     /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied. `is_behind` says
@@ -108,20 +112,15 @@ impl<Id: Clone> Tracker<Id> {
         changed > 0 && changed.saturating_mul(2) >= live
     }
 
-    /// Sets aside what changed since the last freeze, or all that there is. The last copy is complete by then. Says how many
-    /// entries have been listed.
-    pub(crate) fn freeze(&mut self, everything: bool) -> usize {
+    /// Sets aside what changed since the last freeze, or all that there is. The last copy is complete by then.
+    pub(crate) fn freeze(&mut self, everything: bool) {
         debug_assert!(self.frozen.is_none(), "one snapshot at a time");
         let (removed, changed) = (std::mem::take(&mut self.removed), std::mem::take(&mut self.changed));
-        let listed = removed.len() + changed.len();
-        // As much is likely to change again, and a long list is not moved in no time.
-        self.changed.reserve(changed.len());
         self.frozen = Some(match everything {
             true => Frozen::Everything { copied: None },
             false => Frozen::Changes { removed: removed.into_iter(), changed: changed.into_iter() },
         });
         self.version += 1;
-        listed
     }
 
     /// The next entry to copy. Tombstones come first: a key that was removed and came back is written as both, and

@@ -12,6 +12,7 @@ use super::evolution::{Evolving, Outcome, Trouble};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
+use super::slabs::Slabs;
 use super::tracker::{Mark, Next, Tracker};
 use crate::error::Error;
 use crate::time::millis;
@@ -25,9 +26,9 @@ struct Entry<V> {
 /// Values by slot. Reading and writing are for the cursor's key.
 pub(crate) struct ValueStore<V> {
     cursor: Rc<Cursor>,
-    entries: Vec<Entry<V>>,
+    entries: Slabs<Entry<V>>,
     /// When each entry expires, in milliseconds since 1970; empty without a TTL.
-    expiries: Vec<i64>,
+    expiries: Slabs<i64>,
     ttl: Option<Ttl>,
     tracker: Tracker<Slot>,
     copied: ValueRows<V>,
@@ -37,26 +38,16 @@ pub(crate) struct ValueStore<V> {
 /// Copied rows.
 struct ValueRows<V> {
     field: FieldRef,
-    slots: Vec<Slot>,
-    values: Vec<Option<V>>,
-    deleted: Vec<bool>,
-    expiries: Option<Vec<Option<i64>>>,
+    slots: Slabs<Slot>,
+    values: Slabs<Option<V>>,
+    deleted: Slabs<bool>,
+    expiries: Option<Slabs<Option<i64>>>,
 }
 
 impl<V: StateValue> ValueRows<V> {
     fn new(field: FieldRef, expires: bool) -> Self {
-        let expiries = expires.then(Vec::new);
-        ValueRows { field, slots: Vec::new(), values: Vec::new(), deleted: Vec::new(), expiries }
-    }
-
-    /// Makes room for all rows of a snapshot. What grows row by row is moved now and then, all at once.
-    fn reserve(&mut self, rows: usize) {
-        self.slots.reserve_exact(rows);
-        self.values.reserve_exact(rows);
-        self.deleted.reserve_exact(rows);
-        if let Some(expiries) = &mut self.expiries {
-            expiries.reserve_exact(rows);
-        }
+        let expiries = expires.then(Slabs::new);
+        ValueRows { field, slots: Slabs::new(), values: Slabs::new(), deleted: Slabs::new(), expiries }
     }
 
     fn push(&mut self, slot: Slot, value: Option<V>, expiry: Option<i64>) {
@@ -70,7 +61,7 @@ impl<V: StateValue> ValueRows<V> {
 }
 
 impl<V: StateValue> Rows for ValueRows<V> {
-    fn deleted(&self) -> &[bool] {
+    fn deleted(&self) -> &Slabs<bool> {
         &self.deleted
     }
     fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
@@ -85,8 +76,8 @@ impl<V: StateValue> ValueStore<V> {
     pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef, evolving: Evolving<V>) -> Self {
         ValueStore {
             cursor,
-            entries: Vec::new(),
-            expiries: Vec::new(),
+            entries: Slabs::new(),
+            expiries: Slabs::new(),
             ttl,
             tracker: Tracker::new(),
             copied: ValueRows::new(codec::nullable(field), ttl.is_some()),
@@ -105,9 +96,9 @@ impl<V: StateValue> ValueStore<V> {
 
     #[cold]
     fn grow(&mut self, len: usize) {
-        self.entries.resize_with(len, || Entry { value: None, mark: Mark::default() });
+        self.entries.grow(len, || Entry { value: None, mark: Mark::default() });
         if self.ttl.is_some() {
-            self.expiries.resize(len, i64::MAX);
+            self.expiries.grow(len, || i64::MAX);
         }
     }
 
@@ -212,8 +203,7 @@ impl<V: StateValue> Store for ValueStore<V> {
 
     fn freeze(&mut self, everything: bool, keys: usize) -> bool {
         let everything = everything || self.tracker.is_mostly_changed(keys);
-        let listed = self.tracker.freeze(everything);
-        self.copied.reserve(if everything { keys } else { listed });
+        self.tracker.freeze(everything);
         everything
     }
 
@@ -236,12 +226,8 @@ impl<V: StateValue> Store for ValueStore<V> {
         false
     }
 
-    fn copied(&self) -> &[Slot] {
+    fn copied(&self) -> &Slabs<Slot> {
         &self.copied.slots
-    }
-
-    fn room(&self) -> usize {
-        self.copied.slots.capacity()
     }
 
     fn take_rows(&mut self) -> Box<dyn Rows> {
