@@ -7,7 +7,7 @@ use crate::change::{Change, from};
 use crate::expected::{after_second, sum};
 
 /// What a plan says where keys may become one and nobody says what becomes of their values.
-const MAY_FAIL: &str = "key: if two become one, the start fails: the state says no .merge(|a, b| …)";
+const MAY_FAIL: &str = "key: if two rows become one, the start fails: the state says no .merge(|a, b| …)";
 
 /// The sum of the numbers of each key.
 fn sums(key: impl Fn(u64) -> Value) -> Vec<Value> {

@@ -91,13 +91,11 @@ pub(crate) fn decide(declared: &StateDeclaration, old: &StateSnapshot) -> Result
             continue;
         }
         outcome.rewrites = true;
-        let mut joins = false;
-        let (reading, moves) = match side.migrations.iter().position(|(_, column)| same_type(column, old)) {
+        let (reading, moves, joins) = match side.migrations.iter().position(|(_, column)| same_type(column, old)) {
             Some(place) => {
                 let from = side.migrations[place].0;
                 outcome.changes.push(format!("{name}: by the migration from {from}"));
-                joins = true;
-                (Reading::Migration(place), true)
+                (Reading::Migration(place), true, true)
             }
             None => {
                 let comparison = compare(name, &shape(old), &side.shape.clone().unwrap_or_else(|| shape(new)));
@@ -108,16 +106,15 @@ pub(crate) fn decide(declared: &StateDeclaration, old: &StateSnapshot) -> Result
                 if renamed {
                     outcome.changes.push(format!("{name}: variants are written under other names than before"));
                 }
-                joins = comparison.joins || renamed;
                 let reading = if comparison.indirect { Reading::Indirect } else { Reading::ByName };
-                (reading, comparison.moves || renamed)
+                (reading, comparison.moves || renamed, comparison.joins || renamed)
             }
         };
         // Whether there are such keys, only the rows know.
         if name != "value" && joins && !merges && declared.kind != StateKind::Timers {
-            outcome
-                .changes
-                .push(format!("{name}: if two become one, the start fails: the state says no .merge(|a, b| …)"));
+            outcome.changes.push(format!(
+                "{name}: if two rows become one, the start fails: the state says no .merge(|a, b| …)"
+            ));
         }
         match name {
             "key" => (outcome.key, outcome.moves) = (reading, moves),
