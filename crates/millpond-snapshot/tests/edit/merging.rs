@@ -232,7 +232,7 @@ async fn which_names_of_variants_keys_are_written_with_is_noted_and_asked_for() 
     let operator = edit.manifest().operator(&op).unwrap();
     for name in [&values, &maps] {
         let columns = operator.state(name).unwrap().key_schema.as_ref().unwrap().fields().clone();
-        assert_eq!(columns[..], [key.clone()], "{name}");
+        assert_eq!(columns[..], *std::slice::from_ref(&key), "{name}");
     }
     let map_key = operator.state(&maps).unwrap().map_key_schema.as_ref().unwrap().fields()[0].clone();
     assert_eq!(millpond_snapshot::typed::renamed(&map_key), millpond_snapshot::typed::renamed(&key));
