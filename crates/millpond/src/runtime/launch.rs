@@ -80,7 +80,12 @@ impl Launch {
             let mut entries = scene.entries(&log).await?;
             let (start, directions) = starting_point(&entries, &options);
             let base = match start {
-                Some(address) => Some(scene.base(&address).await?),
+                Some(address) => {
+                    // What does not fit is refused before anything is marked or copied for it.
+                    let found = scene.find(&address).await?;
+                    fit(&plan, &job, &store, Some(&found), &directions.flags)?;
+                    Some(scene.base(&address).await?)
+                }
                 None => None,
             };
             if let Some(base) = &base

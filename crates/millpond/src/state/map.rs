@@ -322,6 +322,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
 
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
         let keys: Vec<M> = codec::decode_column(batch, "map_key")?;
+        codec::are_as_stored(&keys, batch, "map_key")?;
         let values: Vec<V> = codec::decode_column(batch, "value")?;
         let expiries: Option<Vec<Option<i64>>> = match self.ttl {
             Some(_) if batch.column_by_name("expires_at").is_some() => {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use millpond::{Data, Env, Job, RestartStrategy, RunEnd, RunOptions, RunningJob};
+use millpond::{Clock, Data, Env, Job, RestartStrategy, RunEnd, RunOptions, RunningJob};
 
 use crate::sink::Ledger;
 use crate::source::{Gate, Numbers};
@@ -23,10 +23,11 @@ pub(crate) trait Definition<T>: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send 
 impl<T, F: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send + Sync + 'static> Definition<T> for F {}
 
 /// A job, the way into it and the way out.
-struct Trial<T> {
+pub(crate) struct Trial<T> {
     job: Job,
-    gate: Gate,
-    ledger: Ledger<T>,
+    pub(crate) gate: Gate,
+    pub(crate) ledger: Ledger<T>,
+    pub(crate) clock: Clock,
     store: String,
     /// How many sources read the numbers.
     sources: u64,
@@ -35,33 +36,43 @@ struct Trial<T> {
 }
 
 impl<T: Data + Ord + Sync> Trial<T> {
-    fn new(sources: u64, cuts: u64, define: &impl Definition<T>) -> Self {
+    pub(crate) fn new(sources: u64, cuts: u64, define: &impl Definition<T>) -> Self {
         static STORES: AtomicU64 = AtomicU64::new(0);
         let store = format!("memory://recovery-{}", STORES.fetch_add(1, Ordering::Relaxed));
         let (gate, ledger) = (Gate::default(), Ledger::new());
-        let (define, numbers, out) =
-            (define.clone(), Numbers { count: COUNT, gate: gate.clone() }, ledger.clone());
-        let job = Job::new("trial", move |env| {
-            define(env, numbers.clone(), out.clone());
-            Ok(())
-        });
-        Trial { job, gate, ledger, store, sources, cuts }
+        let job = Self::job(define, &gate, &ledger);
+        Trial { job, gate, ledger, clock: Clock::default(), store, sources, cuts }
     }
 
-    fn start(&self, parallelism: usize, from: Option<String>) -> RunningJob {
+    fn job(define: &impl Definition<T>, gate: &Gate, ledger: &Ledger<T>) -> Job {
+        let (define, numbers, out) =
+            (define.clone(), Numbers { count: COUNT, gate: gate.clone() }, ledger.clone());
+        Job::new("trial", move |env| {
+            define(env, numbers.clone(), out.clone());
+            Ok(())
+        })
+    }
+
+    /// The job is another from now on.
+    pub(crate) fn change(&mut self, define: &impl Definition<T>) {
+        self.job = Self::job(define, &self.gate, &self.ledger);
+    }
+
+    pub(crate) fn start(&self, parallelism: usize, from: Option<String>) -> RunningJob {
         let options = RunOptions {
             parallelism: Some(parallelism),
             store: Some(self.store.clone()),
             checkpoint_interval: Duration::from_millis(20),
             restart: RestartStrategy::None,
             from,
+            clock: self.clock.clone(),
             ..RunOptions::default()
         };
         self.job.start(options).unwrap()
     }
 
     /// Lets the source come to the end of part `cut`, and waits until all of that is in a snapshot.
-    fn pass(&self, running: &RunningJob, cut: u64, read_before: u64) -> u64 {
+    pub(crate) fn pass(&self, running: &RunningJob, cut: u64, read_before: u64) -> u64 {
         let limit = COUNT * (cut + 1) / (self.cuts + 1);
         self.gate.open(limit);
         let due = (limit - read_before) * self.sources;
@@ -78,7 +89,7 @@ impl<T: Data + Ord + Sync> Trial<T> {
         assert_eq!(report.end, RunEnd::Finished);
     }
 
-    fn sorted(&self) -> Vec<T> {
+    pub(crate) fn sorted(&self) -> Vec<T> {
         let mut records = self.ledger.records();
         records.sort();
         records
@@ -135,9 +146,10 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
     assert_eq!(trial.sorted(), expected, "stopped {CUTS} times");
 }
 
-/// Runs the job that `define` makes at one parallelism after the other: stopped with a savepoint before each change, or
-/// `crashed`. It must have committed `expected`, in any order.
+/// Runs the job that `define` makes, which reads the numbers with so many `sources`, at one parallelism after the other:
+/// stopped with a savepoint before each change, or `crashed`. It must have committed `expected`, in any order.
 pub(crate) fn recovers_through<T: Data + Ord + Sync + Debug>(
+    sources: u64,
     parallelisms: &[usize],
     crashed: bool,
     define: impl Definition<T>,
@@ -146,7 +158,7 @@ pub(crate) fn recovers_through<T: Data + Ord + Sync + Debug>(
     assert!(!expected.is_empty(), "nothing is expected");
     expected.sort();
     let (last, before) = parallelisms.split_last().expect("one run at least");
-    let trial = Trial::new(1, before.len() as u64, &define);
+    let trial = Trial::new(sources, before.len() as u64, &define);
     let (mut read, mut from) = (0, None);
     for (cut, parallelism) in before.iter().enumerate() {
         let running = trial.start(*parallelism, from.take());

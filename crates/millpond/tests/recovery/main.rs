@@ -11,6 +11,7 @@ mod store;
 
 mod backpressure;
 mod broadcast;
+mod changed;
 mod connected;
 mod failing;
 mod keyed;
