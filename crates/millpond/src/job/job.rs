@@ -88,13 +88,27 @@ impl Job {
         options: RunOptions,
         listen: &Listen,
     ) -> Result<(RunningJob, Option<TcpListener>), Error> {
+        Job::start_launch(self.launch(options)?, listen)
+    }
+
+    /// As [`Job::start`], on a store that is open already.
+    #[cfg(test)]
+    pub(crate) fn start_on(
+        &self,
+        store: millpond_snapshot::Store,
+        options: RunOptions,
+    ) -> Result<RunningJob, Error> {
+        let launch = Launch { store: Some(store), ..self.launch(options)? };
+        Ok(Job::start_launch(launch, &Listen::Off)?.0)
+    }
+
+    fn start_launch(mut launch: Launch, listen: &Listen) -> Result<(RunningJob, Option<TcpListener>), Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("millpond")
             .enable_all()
             .build()
             .map_err(|error| Error::failed(format!("no threads could be started: {error}")))?;
-        let mut launch = self.launch(options)?;
         let address = launch.options.store.clone().unwrap_or_else(|| DEFAULT_STORE.to_owned());
         let interrupt = Arc::new(Notify::new());
         let (requests, asked) = mpsc::channel(16);
@@ -152,7 +166,8 @@ impl Job {
         for warning in derived {
             tracing::warn!("{warning}");
         }
-        Ok(Launch { definition: Arc::clone(&self.definition), plan, job, workers, options, control: None })
+        let (control, store) = (None, None);
+        Ok(Launch { definition: Arc::clone(&self.definition), plan, job, workers, options, control, store })
     }
 }
 
