@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+use object_store::path::Path;
+
 use super::SnapshotAddress;
 use super::jobs::jobs;
-use super::marks::{Protection, beginning, protected, untag};
+use super::kept::forget;
+use super::marks::{LIMIT, Protection, beginning, protected};
 use super::resolve::read_entry;
 use crate::ids::Tag;
 use crate::log::{AppendOutcome, Entry, EntryBody, JobLog, SnapshotId};
@@ -35,6 +39,18 @@ pub struct RemoveOptions {
 
 /// Removes a snapshot: its log entry, at once, and what only it named, with the next garbage
 /// collection.
+///
+/// ```no_run
+/// use millpond_snapshot::repository::{RemoveOptions, remove};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let options = RemoveOptions { dry_run: true, ..RemoveOptions::default() };
+/// let would = remove(&store, &"flights@42".parse()?, options).await?;
+/// println!("{} bytes would be freed", would.bytes);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`Error::Conflict`] if the snapshot is pinned, or tagged and that is not to go with it, if a job began from it and
@@ -93,14 +109,19 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
     let bytes = own.iter().map(|chunk| chunk.bytes).sum();
     if !options.dry_run {
-        delete(store, &entry, is_head, &tags).await?;
-        // After it: a name of nothing does no harm, and a snapshot that stays keeps its name.
+        // Before it: a marked entry that is missing is put back.
+        let mut names = Vec::new();
         for tag in &tags {
-            match untag(store, &id.job, tag).await {
-                Err(Error::NotFound(_)) => {}
-                outcome => outcome?,
-            }
+            names.extend(take_tag(store, id, tag).await?);
         }
+        if let Err(refused) = delete(store, &entry, is_head).await {
+            // A snapshot that stays keeps its names, as far as nobody else has taken them.
+            for (path, mark) in names {
+                store.put_if_absent(&path, mark).await?;
+            }
+            return Err(refused);
+        }
+        forget(store, &id.job, std::iter::once(id.sequence)).await?;
     }
     Ok(Removal { id: id.clone(), objects: objects.len(), bytes, tags })
 }
@@ -115,7 +136,15 @@ fn hinders(mark: &Protection, goes: impl Fn(&Tag) -> bool) -> bool {
     }
 }
 
-async fn delete(store: &Store, entry: &Entry, is_head: bool, going: &[Tag]) -> Result<()> {
+/// Takes a name away from a snapshot; gives what it takes to give it back.
+async fn take_tag(store: &Store, id: &SnapshotId, tag: &Tag) -> Result<Option<(Path, Bytes)>> {
+    let path = layout::tag(&id.job, tag);
+    let mark = store.get(&path, LIMIT).await?;
+    store.delete(&path).await?;
+    Ok(mark.map(|mark| (path, mark)))
+}
+
+async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
     let id = entry.id();
     let log = JobLog::open(store, &id.job);
     let refused = |why: &str| Error::Conflict(format!("{id} is not removed: {why} meanwhile"));
@@ -135,9 +164,9 @@ async fn delete(store: &Store, entry: &Entry, is_head: bool, going: &[Tag]) -> R
         log.append(entry).await?;
         return Err(refused("a job began from it"));
     }
-    // The same for whoever tags or pins it; the tags that are going along say nothing new.
+    // The same for whoever tags or pins it.
     let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
-    if let Some(mark) = marks.iter().find(|mark| hinders(mark, |tag| going.contains(tag))) {
+    if let Some(mark) = marks.iter().find(|mark| hinders(mark, |_| false)) {
         log.append(entry).await?;
         return Err(Error::Conflict(format!("{id} is not removed: {mark} since a moment ago")));
     }

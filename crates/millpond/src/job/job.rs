@@ -244,9 +244,14 @@ impl RunningJob {
     /// # Errors
     /// If the savepoint is refused or fails; the job goes on, unless it was drained.
     pub fn stop(self, drain: bool) -> Result<RunReport, Error> {
-        let id = self.ask(RequestKind::Stop { drain, tag: None })?;
+        let id = self.begin_stop(drain)?;
         self.outcome(&id)?;
         self.wait()
+    }
+
+    /// Asks for the savepoint and the end; gives the request's id.
+    pub(crate) fn begin_stop(&self, drain: bool) -> Result<String, Error> {
+        self.ask(RequestKind::Stop { drain, tag: None })
     }
 
     /// Ends the run.
@@ -309,7 +314,8 @@ impl RunningJob {
         })
     }
 
-    fn outcome(&self, request: &str) -> Result<String, Error> {
+    /// Waits until it is known what became of a request for a savepoint.
+    pub(crate) fn outcome(&self, request: &str) -> Result<String, Error> {
         let Some(mut view) = self.view.clone() else { return Err(Error::input("ask process 0")) };
         self.runtime.block_on(async {
             loop {

@@ -163,11 +163,6 @@ impl<'a> Driver<'a> {
                 Err(error) => break Err(error),
             }
         };
-        let end = match self.over.take() {
-            // The log has its last entry: nothing that happens while the workers end can undo that.
-            Some(over) => AttemptEnd::Over(over),
-            None => end?,
-        };
         let unanswered =
             self.pending.take().map(|pending| pending.purpose).into_iter().chain(self.waiting.drain(..));
         let asked: Vec<Asked> =
@@ -176,6 +171,11 @@ impl<'a> Driver<'a> {
             // That the run must end, the end says already.
             let _ = self.deny(&asked, "the run failed or ended before it was taken".to_owned()).await;
         }
+        let end = match self.over.take() {
+            // The log has its last entry: nothing that happens while the workers end can undo that.
+            Some(over) => AttemptEnd::Over(over),
+            None => end?,
+        };
         Ok((end, self.epoch))
     }
 
@@ -311,7 +311,11 @@ impl<'a> Driver<'a> {
         let (body, bytes) = self.body(&pending)?;
         let id = match self.session.history.write(body).await {
             Ok(id) => id,
-            Err(error) if error.kind() == ErrorKind::Fenced => return Err(error),
+            Err(error) if error.kind() == ErrorKind::Fenced => {
+                // Whoever asked for it is told at the end.
+                self.pending = Some(pending);
+                return Err(error);
+            }
             Err(error) => {
                 let reason = error.to_string();
                 let found = match pending.purpose.asked().cloned() {

@@ -63,7 +63,7 @@ impl History {
             snapshots: existing.into_iter().filter(|entry| entry.snapshot().is_some()).collect(),
         };
         let entry = Entry::new(job.clone(), next, next, start)?;
-        match history.append(&entry).await? {
+        match history.append(&entry).await.map_err(doubtful)? {
             AppendOutcome::Appended => {
                 history.next = next.next();
                 Ok(Some(history))
@@ -117,11 +117,12 @@ impl History {
                     self.job, self.next.0
                 ))),
             },
-            Err(error) if error.may_have_happened() => {
-                self.doubted.push(entry);
-                Err(Error::store(format!("{error}; it may be there nevertheless")))
+            Err(error) => {
+                if error.may_have_happened() {
+                    self.doubted.push(entry);
+                }
+                Err(doubtful(error))
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -209,6 +210,14 @@ impl History {
         let released = repository::release(&self.store, &self.job, &removed, &kept).await?;
         self.snapshots.retain(|entry| !is_surplus(entry) || released.kept.contains(&entry.sequence));
         Ok(())
+    }
+}
+
+/// An append that failed: whether it did, the store may not have said.
+fn doubtful(error: millpond_snapshot::Error) -> Error {
+    match error.may_have_happened() {
+        true => Error::store(format!("{error}; it may be there nevertheless")),
+        false => error.into(),
     }
 }
 
