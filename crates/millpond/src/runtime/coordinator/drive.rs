@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::assembly::{Assembly, new_bytes};
 use super::compact::{self, Fold, Folded};
-use super::history::Written;
+use super::history::{IN_DOUBT, Written};
 use super::idle::IdleSources;
 use super::pending::{Asked, PendingSnapshot, Purpose};
 use crate::control::request::{Refusal, Request, RequestKind};
@@ -45,6 +45,12 @@ pub enum RunEnd {
     Cancelled,
     /// It was interrupted, and goes on from its newest snapshot when it is started again.
     Interrupted,
+}
+
+/// What became of a savepoint that was believed to have failed.
+enum Answer {
+    There(SnapshotId),
+    Failed(String),
 }
 
 /// What is left to do at the end: sinks commit the last epoch, then the log gets its last entry.
@@ -318,13 +324,13 @@ impl<'a> Driver<'a> {
             }
             Err(error) => {
                 let reason = error.to_string();
-                let found = match pending.purpose.asked().cloned() {
-                    Some(asked) => self.deny(&asked, reason.clone()).await?,
-                    None => None,
+                let answer = match pending.purpose.asked().cloned() {
+                    Some(asked) => self.deny(&asked, reason).await?,
+                    None => Answer::Failed(reason),
                 };
-                match found {
-                    Some(id) => id,
-                    None => return self.give_up(pending, reason),
+                match answer {
+                    Answer::There(id) => id,
+                    Answer::Failed(reason) => return self.give_up(pending, reason),
                 }
             }
         };
@@ -380,35 +386,36 @@ impl<'a> Driver<'a> {
         self.session.publisher.request(&asked.request_id, Outcome::Completed(id.clone()));
     }
 
-    /// A savepoint that was asked for could not be taken: says so. If it is in the log after all, which the store did not tell
-    /// when it was written, gives its place there.
+    /// A savepoint that was asked for could not be taken: says so, and why. If it is in the log after all, which the store did
+    /// not tell when it was written, gives its place there.
     ///
     /// # Errors
     /// If the run has a successor, or the log says that it is over.
-    async fn deny(&mut self, asked: &Asked, reason: String) -> Result<Option<SnapshotId>, Error> {
+    async fn deny(&mut self, asked: &Asked, reason: String) -> Result<Answer, Error> {
         let request_id = asked.request_id.clone();
-        let body = EntryBody::SavepointFailed { request_id: request_id.clone(), reason: reason.clone() };
+        // Once this has the number, the savepoint can never get it.
+        let certain = reason.strip_suffix(IN_DOUBT).unwrap_or(&reason).to_owned();
+        let body = EntryBody::SavepointFailed { request_id: request_id.clone(), reason: certain.clone() };
         let written = loop {
             match self.session.history.write_or_find(body.clone()).await {
                 Ok(Written::Found(entry)) => {
                     let record = entry.snapshot();
                     if record.is_some_and(|record| record.request_id.as_ref() == Some(&request_id)) {
-                        return Ok(Some(entry.id()));
+                        return Ok(Answer::There(entry.id()));
                     }
                 }
                 Ok(Written::Here(_)) => break Ok(()),
                 Err(error) => break Err(error),
             }
         };
-        self.session.publisher.request(&request_id, Outcome::Failed(reason));
+        let reason = if written.is_ok() { certain } else { reason };
+        self.session.publisher.request(&request_id, Outcome::Failed(reason.clone()));
         match written {
-            Err(error) if error.kind() == ErrorKind::Fenced => Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "that a savepoint failed could not be written to the log");
-                Ok(None)
-            }
-            Ok(()) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::Fenced => return Err(error),
+            Err(error) => tracing::warn!(%error, "that a savepoint failed could not be written to the log"),
+            Ok(()) => {}
         }
+        Ok(Answer::Failed(reason))
     }
 
     fn schedule(&mut self, last: &PendingSnapshot) {
@@ -613,11 +620,11 @@ impl<'a> Driver<'a> {
             }
             Err(error) if error.kind() == ErrorKind::Fenced => Err(error),
             Err(error) => match self.deny(&asked, error.to_string()).await? {
-                Some(id) => {
+                Answer::There(id) => {
                     self.grant(&asked, &id).await;
                     Ok(Ok(asked.request_id))
                 }
-                None => Ok(Err(Refusal(error.to_string()))),
+                Answer::Failed(reason) => Ok(Err(Refusal(reason))),
             },
         }
     }

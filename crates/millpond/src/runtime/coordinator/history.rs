@@ -12,6 +12,9 @@ use crate::error::Error;
 const APPEND_ATTEMPTS: u32 = 6;
 const APPEND_DELAY: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 100 });
 
+/// How a message ends about a write that may have happened.
+pub(crate) const IN_DOUBT: &str = "; it may be there nevertheless";
+
 /// The log of a running job.
 pub(crate) struct History {
     store: Store,
@@ -216,7 +219,7 @@ impl History {
 /// An append that failed: whether it did, the store may not have said.
 fn doubtful(error: millpond_snapshot::Error) -> Error {
     match error.may_have_happened() {
-        true => Error::store(format!("{error}; it may be there nevertheless")),
+        true => Error::store(format!("{error}{IN_DOUBT}")),
         false => error.into(),
     }
 }
