@@ -22,7 +22,7 @@ use millpond_snapshot::{Error, Result, Sequence, Store};
 use object_store::memory::InMemory;
 
 /// More steps than anything here has.
-const STEPS: usize = 60;
+const STEPS: usize = 30;
 
 /// The outcome of something done to a store in memory, which never waits.
 fn now<T>(done: impl Future<Output = T>) -> T {

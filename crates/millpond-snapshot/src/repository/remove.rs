@@ -1,8 +1,9 @@
 //! Removing one snapshot that a person names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use object_store::path::Path;
 
 use super::SnapshotAddress;
@@ -10,7 +11,7 @@ use super::jobs::jobs;
 use super::kept::forget;
 use super::marks::{LIMIT, Protection, beginning, protected};
 use super::resolve::read_entry;
-use crate::ids::Tag;
+use crate::ids::{JobName, Tag};
 use crate::log::{AppendOutcome, Entry, EntryBody, JobLog, SnapshotId};
 use crate::store::{Store, layout};
 use crate::{Error, Result};
@@ -56,7 +57,14 @@ pub struct RemoveOptions {
 /// [`Error::Conflict`] if the snapshot is pinned, or tagged and that is not to go with it, if a job began from it and
 /// has none of its own yet, or may be about to, or if a run goes on from it.
 pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> Result<Removal> {
-    let entry = read_entry(store, id).await?;
+    let entry = match read_entry(store, id).await {
+        Err(error @ Error::NotFound(_)) => {
+            // Of an attempt that was interrupted.
+            forget(store, &id.job, std::iter::once(id.sequence)).await?;
+            return Err(error);
+        }
+        entry => entry?,
+    };
     let jobs = jobs(store).await?;
     let mut why: Vec<String> = Vec::new();
     let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
@@ -75,8 +83,9 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     };
     let tags: Vec<Tag> = marks.into_iter().filter_map(tag).collect();
     let address = SnapshotAddress::Entry(id.clone());
-    for other in beginning(store, id).await?.into_keys() {
-        let begun = jobs.iter().filter(|job| job.job == other).flat_map(|job| &job.entries);
+    let forks = beginning(store, id).await?;
+    for other in forks.keys() {
+        let begun = jobs.iter().filter(|job| job.job == *other).flat_map(|job| &job.entries);
         let begun = begun.filter(|entry| match &entry.body {
             EntryBody::Start { restored_from, .. } => restored_from.as_ref() == Some(&address),
             _ => false,
@@ -114,7 +123,7 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
         for tag in &tags {
             names.extend(take_tag(store, id, tag).await?);
         }
-        if let Err(refused) = delete(store, &entry, is_head).await {
+        if let Err(refused) = delete(store, &entry, is_head, &forks).await {
             // A snapshot that stays keeps its names, as far as nobody else has taken them.
             for (path, mark) in names {
                 store.put_if_absent(&path, mark).await?;
@@ -144,7 +153,8 @@ async fn take_tag(store: &Store, id: &SnapshotId, tag: &Tag) -> Result<Option<(P
     Ok(mark.map(|mark| (path, mark)))
 }
 
-async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
+/// Deletes an entry of which only `forks` were known to begin from it.
+async fn delete(store: &Store, entry: &Entry, is_head: bool, forks: &BTreeMap<JobName, Timestamp>) -> Result<()> {
     let id = entry.id();
     let log = JobLog::open(store, &id.job);
     let refused = |why: &str| Error::Conflict(format!("{id} is not removed: {why} meanwhile"));
@@ -156,11 +166,10 @@ async fn delete(store: &Store, entry: &Entry, is_head: bool) -> Result<()> {
             return Err(refused("a run of its job began"));
         }
     }
-    let before = beginning(store, &id).await?;
     store.delete(&layout::entry(&id.job, id.sequence)).await?;
     // Whoever begins from it records that before reading it again: either the record is seen here, or
     // the snapshot was gone there.
-    if beginning(store, &id).await? != before {
+    if beginning(store, &id).await? != *forks {
         log.append(entry).await?;
         return Err(refused("a job began from it"));
     }

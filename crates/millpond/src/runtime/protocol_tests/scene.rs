@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use millpond_snapshot::log::{Entry, EntryBody, JobLog, SnapshotId};
-use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{JobName, Store, repository};
 use object_store::memory::InMemory;
 
@@ -162,17 +161,17 @@ impl Scene {
 
     /// Whoever runs the job next brings it to its end, and the output is that of a loop over the numbers.
     fn goes_on(&self, what: &str, entries: &[Entry]) {
-        let from = match &entries.last().expect("the log is not empty").body {
+        let last = entries.last().map(|entry| &entry.body);
+        let from = match last {
             // Nobody goes on from there.
-            EntryBody::Cancel { .. } => return,
-            EntryBody::Stop { snapshot, .. } => {
+            Some(EntryBody::Cancel { .. }) => return,
+            Some(EntryBody::Stop { snapshot, .. }) => {
                 let id = SnapshotId { job: JobName::new(JOB).unwrap(), sequence: *snapshot };
                 Some(id.to_string())
             }
             _ => None,
         };
-        if !matches!(entries.last().map(|entry| &entry.body), Some(EntryBody::Finish { .. })) {
-            block_on(self.calm().check_marker(OpenMode::CreateIfMissing)).unwrap();
+        if !matches!(last, Some(EntryBody::Finish { .. })) {
             self.fragile.store(false, Ordering::SeqCst);
             let running = self.job.start_on(self.calm(), RunOptions { from, ..self.options() }).unwrap();
             self.gate.open(COUNT);
