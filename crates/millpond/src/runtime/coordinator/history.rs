@@ -40,7 +40,7 @@ pub(crate) enum Written {
     /// It is in the log.
     Here(SnapshotId),
     /// Its number has an earlier entry of this run, of which the store had not said whether it was there. Nothing was written.
-    Found(Entry),
+    Found(Box<Entry>),
 }
 
 impl History {
@@ -112,7 +112,7 @@ impl History {
                         self.found = Some(found.clone());
                     }
                     self.ended = Some(found.clone()).filter(Entry::ends_run);
-                    Ok(Written::Found(found))
+                    Ok(Written::Found(Box::new(found)))
                 }
                 None => Err(Error::fenced(format!(
                     "another run of job '{}' has taken over: entry {} of its log is not ours. This run ends and changes \
