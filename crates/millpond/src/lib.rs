@@ -34,6 +34,10 @@
 //! What is guaranteed: state counts each record once, whatever fails and whenever; so does output, where the sink
 //! allows it ([`FileSink`] does). A snapshot that can be seen is complete.
 
+// What tests of the engine share with those of its users names it so.
+#[cfg(test)]
+extern crate self as millpond;
+
 pub(crate) mod clock;
 pub(crate) mod control;
 pub(crate) mod dataflow;

@@ -93,6 +93,7 @@ impl<K: Key> KeyedCore<K> {
             context.build_failed(operator, error);
         }
         let part = PartSender::new(context, operator, setup.operator);
+        context.writer.expect_one_more();
         let floor = floor(&reached.get(), context.range());
         KeyedCore {
             states,

@@ -40,6 +40,8 @@ pub(crate) struct Launch {
     pub(crate) options: RunOptions,
     /// Where the control server listens.
     pub(crate) control: Option<String>,
+    /// The store, if it is open already: tests give one that fails.
+    pub(crate) store: Option<Store>,
 }
 
 /// A run that has its place in the log.
@@ -64,14 +66,17 @@ impl Launch {
     /// Opens the store, decides what to start from, checks that it fits, and takes the run's place in the log.
     pub(crate) async fn begin(self, address: &str) -> Result<Begun, Error> {
         let meeting = self.meeting()?;
-        let Launch { definition, plan, job, workers, options, control } = self;
+        let Launch { definition, plan, job, workers, options, control, store } = self;
         // A snapshot of the store that is asked for must be there, and so must the store.
         let wanted = options.from.as_deref().map(str::parse::<SnapshotAddress>).transpose()?;
         let mode = match wanted {
             None | Some(SnapshotAddress::Directory(_)) => OpenMode::CreateIfMissing,
             Some(_) => OpenMode::Existing,
         };
-        let store = Store::open(address, mode).await?;
+        let store = match store {
+            Some(store) => store,
+            None => Store::open(address, mode).await?,
+        };
         let log = JobLog::open(&store, &job);
         let mut me = Holder::this(new_id()?, control);
         let mut claimed = None;

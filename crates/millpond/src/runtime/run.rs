@@ -66,7 +66,11 @@ impl Session {
         requests: mpsc::Receiver<Request>,
         interrupt: Arc<Notify>,
     ) -> (Result<(RunEnd, Option<SnapshotId>), Error>, Publisher) {
-        let outcome = self.attempts(restored, requests, &interrupt).await;
+        let mut outcome = self.attempts(restored, requests, &interrupt).await;
+        if let (Err(error), Some(end)) = (&outcome, self.ended()) {
+            tracing::debug!(%error, "the log says that the run is over");
+            outcome = Ok(end);
+        }
         self.publisher.status(match &outcome {
             Ok(RunEnd::Finished | RunEnd::Stopped(_)) => JobStatus::Finished,
             Ok(RunEnd::Cancelled | RunEnd::Interrupted) => JobStatus::Cancelled,
@@ -129,6 +133,10 @@ impl Session {
             self.failed(&report.operator, report.to_string(), true).await?;
             tracing::warn!("{report}; starting again in {delay:?}");
             last = Some(report);
+            if let Some(found) = self.history.take_found() {
+                tracing::info!("{} was published after all", found.id());
+                self.base = Some(found);
+            }
             let interrupted = async {
                 tokio::select! {
                     () = tokio::time::sleep(delay) => None,
@@ -238,6 +246,18 @@ impl Session {
         let (meeting, sockets) = met.await.map_err(Error::failed)?;
         self.meeting = Some(meeting);
         sockets
+    }
+
+    /// How the run ended, if the log says so and it was not known.
+    fn ended(&self) -> Option<RunEnd> {
+        match self.history.end()? {
+            EntryBody::Stop { snapshot, .. } => {
+                Some(RunEnd::Stopped(SnapshotId { job: self.job.clone(), sequence: *snapshot }.to_string()))
+            }
+            EntryBody::Cancel { .. } => Some(RunEnd::Cancelled),
+            EntryBody::Finish { .. } => Some(RunEnd::Finished),
+            _ => None,
+        }
     }
 
     async fn cancelled(&mut self) -> Result<RunEnd, Error> {

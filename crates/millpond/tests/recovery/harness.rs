@@ -2,12 +2,13 @@
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use millpond::{Clock, Data, Env, Job, RestartStrategy, RunEnd, RunOptions, RunningJob};
 
 use crate::sink::Ledger;
 use crate::source::{Gate, Numbers};
+pub(crate) use crate::waiting::wait;
 
 /// How many numbers the jobs read.
 pub(crate) const COUNT: u64 = 600;
@@ -15,8 +16,6 @@ pub(crate) const COUNT: u64 = 600;
 const CUTS: u64 = 4;
 /// The parallelism of each run.
 const PARALLELISM: [usize; CUTS as usize + 1] = [2, 1, 3, 4, 2];
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A job over [`Numbers`], for tests.
 pub(crate) trait Definition<T>: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send + Sync + 'static {}
@@ -93,15 +92,6 @@ impl<T: Data + Ord + Sync> Trial<T> {
         let mut records = self.ledger.records();
         records.sort();
         records
-    }
-}
-
-/// Waits until it is `done`; panics if that takes far too long.
-pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -8,6 +8,8 @@ mod idle;
 mod sink;
 mod source;
 mod store;
+#[path = "../common/waiting.rs"]
+mod waiting;
 
 mod backpressure;
 mod broadcast;
