@@ -24,6 +24,9 @@ struct Options {
     /// them, are read until the job is stopped
     #[arg(long, value_name = "DIR", default_value = "flights")]
     input: PathBuf,
+    /// Where the files were when the snapshot was taken, if they stand elsewhere now
+    #[arg(long, value_name = "DIR")]
+    moved_from: Option<PathBuf>,
     /// Where results go
     #[arg(long, value_name = "DIR", default_value = "delays-output")]
     output: PathBuf,
@@ -49,7 +52,11 @@ struct Line<C> {
 /// The job. The uids are how the next version finds the state of this one.
 fn delays<C: Count>(env: &Env<'_>, options: &Options) -> Result<(), Error> {
     let late_after = options.late_after;
-    env.source(Files::csv::<Flight>([&options.input]).only([".csv"]).follow(true), WatermarkStrategy::none())
+    let mut files = Files::csv::<Flight>([&options.input]).only([".csv"]).follow(true);
+    if let Some(before) = &options.moved_from {
+        files = files.moved(before, &options.input);
+    }
+    env.source(files, WatermarkStrategy::none())
         .uid("flights")
         .key_by(|flight| flight.carrier.clone())
         .fold(move |count: &mut C, flight| count.add(flight, late_after))
