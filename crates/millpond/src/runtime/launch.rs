@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use millpond_snapshot::log::{ContinueDecision, Entry, EntryBody, JobLog, continue_from};
+use millpond_snapshot::log::{ContinueDecision, Entry, EntryBody, JobLog, continue_from, passed_over};
 use millpond_snapshot::repository::SnapshotAddress;
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{JobName, Sequence, Store};
@@ -106,6 +106,7 @@ impl Launch {
                 Some(claim) => claim,
                 None => Claim::take(&store, &job, &me, &entries, options.take_over).await?,
             };
+            let forgotten = if base.is_none() && !options.fresh { passed_over(&entries) } else { None };
             let past = base.as_ref().map_or_else(Vec::new, |base| past(&entries, base, &job)).into();
             let next = entries.last().map_or(Sequence::FIRST, |entry| entry.sequence.next());
             let start = EntryBody::Start {
@@ -115,6 +116,12 @@ impl Launch {
             };
             // If another run took the number, what it did may change what to start from.
             if let Some(history) = History::start(&store, &job, next, start, entries).await? {
+                if let Some(snapshot) = forgotten {
+                    tracing::warn!(
+                        "job '{job}' begins anew, although there is {snapshot}: to go on from there, cancel it and start it \
+                         with -s {snapshot}; if it is meant, say --fresh"
+                    );
+                }
                 break (claim, history, base, past, restored, restore_plan, directions);
             }
             claimed = Some(claim);

@@ -42,7 +42,7 @@ struct JobFlags {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallelism: Option<u16>,
     /// The store of snapshots: a path or a URL (s3://, gs://, az://, memory://) [default: ./millpond-store]
-    #[arg(long, value_name = "PATH|URL")]
+    #[arg(long, value_name = "PATH|URL", env = "MILLPOND_STORE")]
     store: Option<String>,
     /// The job's name in the store [default: the program's own]
     #[arg(long)]
@@ -110,7 +110,7 @@ struct OperationFlags {
     #[arg(long, value_name = "STRATEGY", default_value = "exponential:1s,1m,1.5,1h", value_parser = restart::parse)]
     restart: RestartStrategy,
     /// Where the control server listens, or off [default: 127.0.0.1:8081, or another port if that one is taken]
-    #[arg(long, value_name = "ADDR:PORT|off", value_parser = values::listen)]
+    #[arg(long, value_name = "ADDR:PORT|off", env = "MILLPOND_LISTEN", value_parser = values::listen)]
     listen: Option<Listen>,
     /// Where each process of the job listens for the others; the same list for each
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = host, requires = "process")]
@@ -197,7 +197,7 @@ pub(super) struct CheckFlags {
     #[arg(long, help_heading = "Start from a snapshot")]
     name: Option<JobName>,
     /// The store that the snapshot is in: a path or a URL [default: ./millpond-store]
-    #[arg(long, value_name = "PATH|URL", help_heading = "Start from a snapshot")]
+    #[arg(long, value_name = "PATH|URL", env = "MILLPOND_STORE", help_heading = "Start from a snapshot")]
     store: Option<String>,
     /// Print JSON
     #[arg(long, help_heading = "Output")]
