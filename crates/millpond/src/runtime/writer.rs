@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use millpond_snapshot::chunk::{ChunkKind, ChunkMeta, EncodedChunk, StateKind, encode_chunk};
+use millpond_snapshot::chunk::{ChunkKind, ChunkMeta, ChunkRef, EncodedChunk, StateKind, encode_chunk};
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::{JobName, StateName, Store};
 use tokio::runtime::Handle;
@@ -18,9 +18,13 @@ use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
 use crate::state::rows::KeyedRows;
+use crate::state::spill::part::SpilledPart;
 
 /// About how many rows a chunk has at most.
 const CHUNK_ROWS: usize = 1 << 20;
+
+/// So many bytes of chunks are written before more are encoded.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// A subtask's part of a snapshot, copied and ready to be written.
 pub(crate) struct Part {
@@ -33,6 +37,8 @@ pub(crate) struct Part {
     pub(crate) range: HashRange,
     /// Whether the last part was lost, so that this one holds everything.
     pub(crate) whole: bool,
+    /// What keys have that are not resident; it counts before what `keyed` has.
+    pub(crate) spilled: Option<SpilledPart>,
     pub(crate) keyed: Vec<(StateName, StateKind, KeyedRows)>,
     pub(crate) operator_states: Vec<(StateName, Vec<String>)>,
     /// Set if the part could not be written: the next one must then be whole.
@@ -84,14 +90,14 @@ impl Drop for Writer {
 }
 
 fn write(part: Part, store: &Store, handle: &Handle) -> ToCoordinator {
-    let Part { job, epoch, operator, uid, subtask, range, whole, keyed, operator_states, lost } = part;
+    let Part { job, epoch, operator, uid, subtask, range, whole, spilled, keyed, operator_states, lost } = part;
     if !whole && lost.load(Ordering::Relaxed) {
         // It was frozen before the loss was known, as a change to a part that no snapshot has.
         let reason =
             "an earlier part was lost, so that this one is not enough; the next one will be whole".to_owned();
         return ToCoordinator::Declined { epoch, operator: uid, reason };
     }
-    match write_keyed(&job, keyed, range, store, handle) {
+    match write_keyed(&job, spilled, keyed, range, store, handle) {
         Ok(mut states) => {
             let rows = operator_states.into_iter();
             states.extend(rows.map(|(name, rows)| StatePart { name, chunks: Vec::new(), rows }));
@@ -104,25 +110,54 @@ fn write(part: Part, store: &Store, handle: &Handle) -> ToCoordinator {
     }
 }
 
-/// Writes all states of a part in one go, so that small ones share an object.
+/// Writes all states of a part in one go, so that small ones share an object; what is large goes before.
 fn write_keyed(
     job: &JobName,
+    spilled: Option<SpilledPart>,
     keyed: Vec<(StateName, StateKind, KeyedRows)>,
     range: HashRange,
     store: &Store,
     handle: &Handle,
 ) -> Result<Vec<StatePart>, Error> {
-    let mut names = Vec::new();
-    let mut chunks = Vec::new();
-    for (name, state, rows) in keyed {
-        let encoded = encode(job, state, rows, range)?;
-        names.push((name, encoded.len()));
-        chunks.extend(encoded);
+    let states: Vec<_> = keyed.iter().map(|(name, kind, _)| (name.clone(), *kind)).collect();
+    let mut chunks = Chunks { written: vec![Vec::new(); states.len()], waiting: Vec::new(), bytes: 0 };
+    if let Some(spilled) = spilled {
+        spilled.for_each_group(range, |(part, rows)| {
+            for (state, rows) in rows.into_iter().enumerate() {
+                chunks.add(state, encode(job, states[state].1, rows, part)?);
+            }
+            if chunks.bytes >= WAITING_BYTES { chunks.write(store, handle) } else { Ok(()) }
+        })?;
     }
-    let mut references = handle.block_on(store.put_chunks(chunks))?.into_iter();
-    let part =
-        |(name, count)| StatePart { name, chunks: references.by_ref().take(count).collect(), rows: Vec::new() };
-    Ok(names.into_iter().map(part).collect())
+    for (state, (_, kind, rows)) in keyed.into_iter().enumerate() {
+        chunks.add(state, encode(job, kind, rows, range)?);
+    }
+    chunks.write(store, handle)?;
+    let part = |((name, _), chunks)| StatePart { name, chunks, rows: Vec::new() };
+    Ok(states.into_iter().zip(chunks.written).map(part).collect())
+}
+
+/// Chunks of a part.
+struct Chunks {
+    /// Of each state, in order, those that are in the store.
+    written: Vec<Vec<ChunkRef>>,
+    waiting: Vec<(usize, EncodedChunk)>,
+    bytes: usize,
+}
+
+impl Chunks {
+    fn add(&mut self, state: usize, chunks: Vec<EncodedChunk>) {
+        self.bytes += chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>();
+        self.waiting.extend(chunks.into_iter().map(|chunk| (state, chunk)));
+    }
+
+    fn write(&mut self, store: &Store, handle: &Handle) -> Result<(), Error> {
+        self.bytes = 0;
+        let (states, chunks): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().unzip();
+        let references = handle.block_on(store.put_chunks(chunks))?;
+        states.into_iter().zip(references).for_each(|(state, chunk)| self.written[state].push(chunk));
+        Ok(())
+    }
 }
 
 /// Encodes the rows of one state: nothing if nothing changed, several chunks if there are many.
