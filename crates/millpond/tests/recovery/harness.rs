@@ -1,11 +1,13 @@
 //! Runs a job in every way in which it may be run, and compares.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use millpond::{Data, Env, Job, RestartStrategy, RunEnd, RunOptions, RunningJob};
 
+use crate::on_disk::on_disk;
 use crate::sink::Ledger;
 use crate::source::{Gate, Numbers};
 
@@ -22,12 +24,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) trait Definition<T>: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send + Sync + 'static {}
 impl<T, F: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send + Sync + 'static> Definition<T> for F {}
 
+/// Where a run keeps its state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Where {
+    Memory,
+    Disk,
+}
+
+/// The runs of a job in memory, on disk, and one after the other in each.
+const STATES: [[Where; 2]; 3] =
+    [[Where::Memory, Where::Memory], [Where::Disk, Where::Disk], [Where::Disk, Where::Memory]];
+
 /// A job, the way into it and the way out.
 struct Trial<T> {
     job: Job,
     gate: Gate,
     ledger: Ledger<T>,
     store: String,
+    /// Where its runs keep their state, in turn.
+    state: [Where; 2],
+    runs: Cell<usize>,
     /// How many sources read the numbers.
     sources: u64,
     /// Into how many runs it is cut.
@@ -35,7 +51,7 @@ struct Trial<T> {
 }
 
 impl<T: Data + Ord + Sync> Trial<T> {
-    fn new(sources: u64, cuts: u64, define: &impl Definition<T>) -> Self {
+    fn new(sources: u64, cuts: u64, state: [Where; 2], define: &impl Definition<T>) -> Self {
         static STORES: AtomicU64 = AtomicU64::new(0);
         let store = format!("memory://recovery-{}", STORES.fetch_add(1, Ordering::Relaxed));
         let (gate, ledger) = (Gate::default(), Ledger::new());
@@ -45,7 +61,7 @@ impl<T: Data + Ord + Sync> Trial<T> {
             define(env, numbers.clone(), out.clone());
             Ok(())
         });
-        Trial { job, gate, ledger, store, sources, cuts }
+        Trial { job, gate, ledger, store, state, runs: Cell::new(0), sources, cuts }
     }
 
     fn start(&self, parallelism: usize, from: Option<String>) -> RunningJob {
@@ -57,7 +73,8 @@ impl<T: Data + Ord + Sync> Trial<T> {
             from,
             ..RunOptions::default()
         };
-        self.job.start(options).unwrap()
+        let run = self.runs.replace(self.runs.get() + 1);
+        self.job.start(on_disk(self.state[run % 2] == Where::Disk, options)).unwrap()
     }
 
     /// Lets the source come to the end of part `cut`, and waits until all of that is in a snapshot.
@@ -105,12 +122,25 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
     expected.sort();
 
     for parallelism in 1..=4 {
-        let trial = Trial::new(sources, CUTS, &define);
-        trial.finish(parallelism, None);
-        assert_eq!(trial.sorted(), expected, "run whole, parallelism {parallelism}");
+        for state in [STATES[0], STATES[1]] {
+            let trial = Trial::new(sources, CUTS, state, &define);
+            trial.finish(parallelism, None);
+            assert_eq!(trial.sorted(), expected, "run whole, parallelism {parallelism}, state in {state:?}");
+        }
     }
+    for state in STATES {
+        crashed(sources, state, &define, &expected);
+        stopped(sources, state, &define, &expected);
+    }
+}
 
-    let trial = Trial::new(sources, CUTS, &define);
+fn crashed<T: Data + Ord + Sync + Debug>(
+    sources: u64,
+    state: [Where; 2],
+    define: &impl Definition<T>,
+    expected: &[T],
+) {
+    let trial = Trial::new(sources, CUTS, state, define);
     let mut read = 0;
     for cut in 0..CUTS {
         let running = trial.start(PARALLELISM[cut as usize], None);
@@ -121,9 +151,16 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
         trial.gate.open(read);
     }
     trial.finish(PARALLELISM[CUTS as usize], None);
-    assert_eq!(trial.sorted(), expected, "crashed {CUTS} times");
+    assert_eq!(trial.sorted(), expected, "crashed {CUTS} times, state in {state:?}");
+}
 
-    let trial = Trial::new(sources, CUTS, &define);
+fn stopped<T: Data + Ord + Sync + Debug>(
+    sources: u64,
+    state: [Where; 2],
+    define: &impl Definition<T>,
+    expected: &[T],
+) {
+    let trial = Trial::new(sources, CUTS, state, define);
     let (mut read, mut from) = (0, None);
     for cut in 0..CUTS {
         let running = trial.start(PARALLELISM[cut as usize], from);
@@ -132,7 +169,7 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
         from = Some(savepoint);
     }
     trial.finish(PARALLELISM[CUTS as usize], from);
-    assert_eq!(trial.sorted(), expected, "stopped {CUTS} times");
+    assert_eq!(trial.sorted(), expected, "stopped {CUTS} times, state in {state:?}");
 }
 
 /// Runs the job that `define` makes at one parallelism after the other: stopped with a savepoint before each change, or
@@ -145,8 +182,20 @@ pub(crate) fn recovers_through<T: Data + Ord + Sync + Debug>(
 ) {
     assert!(!expected.is_empty(), "nothing is expected");
     expected.sort();
+    for state in STATES {
+        recovers_in(state, parallelisms, crashed, &define, &expected);
+    }
+}
+
+fn recovers_in<T: Data + Ord + Sync + Debug>(
+    state: [Where; 2],
+    parallelisms: &[usize],
+    crashed: bool,
+    define: &impl Definition<T>,
+    expected: &[T],
+) {
     let (last, before) = parallelisms.split_last().expect("one run at least");
-    let trial = Trial::new(1, before.len() as u64, &define);
+    let trial = Trial::new(1, before.len() as u64, state, define);
     let (mut read, mut from) = (0, None);
     for (cut, parallelism) in before.iter().enumerate() {
         let running = trial.start(*parallelism, from.take());
@@ -159,5 +208,5 @@ pub(crate) fn recovers_through<T: Data + Ord + Sync + Debug>(
         }
     }
     trial.finish(*last, from);
-    assert_eq!(trial.sorted(), expected, "parallelism {parallelisms:?}, crashed: {crashed}");
+    assert_eq!(trial.sorted(), expected, "parallelism {parallelisms:?}, crashed: {crashed}, state in {state:?}");
 }

@@ -5,6 +5,8 @@
 mod buckets;
 mod harness;
 mod idle;
+#[path = "../common/on_disk.rs"]
+mod on_disk;
 mod sink;
 mod source;
 mod store;
@@ -14,6 +16,7 @@ mod broadcast;
 mod connected;
 mod failing;
 mod keyed;
+mod larger;
 mod operator_state;
 mod redistribution;
 mod timers;

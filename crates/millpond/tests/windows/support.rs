@@ -11,6 +11,7 @@ use millpond_snapshot::store::OpenMode;
 use proptest::prelude::*;
 
 use crate::collect::Collected;
+use crate::on_disk::on_disk;
 use crate::script::until;
 pub(crate) use crate::script::{Event, Script, Step, event};
 
@@ -93,16 +94,33 @@ impl Run {
         O: Data + Ord,
         D: for<'s> Fn(Stream<'s, Event>) -> Stream<'s, O> + Send + Sync + 'static,
     {
+        let define = Arc::new(define);
+        let [memory, disk] = [false, true].map(|disk| {
+            let define = Arc::clone(&define);
+            self.results_in(disk, course, move |events| define(events))
+        });
+        assert_eq!(memory, disk, "state in memory, on disk");
+        memory
+    }
+
+    fn results_in<O, D>(&self, disk: bool, course: Course, define: D) -> Vec<O>
+    where
+        O: Data + Ord,
+        D: for<'s> Fn(Stream<'s, Event>) -> Stream<'s, O> + Send + Sync + 'static,
+    {
         let whole = matches!(course, Course::Whole(_));
         let (job, script, collected) = self.job(whole, define);
         let store = store();
-        let options = |workers| RunOptions {
-            parallelism: Some(workers),
-            store: Some(store.clone()),
-            checkpoint_interval: Duration::from_millis(3),
-            restart: RestartStrategy::FixedDelay { attempts: 3, delay: Duration::ZERO },
-            clock: self.clock.clone(),
-            ..RunOptions::default()
+        let options = |workers| {
+            let options = RunOptions {
+                parallelism: Some(workers),
+                store: Some(store.clone()),
+                checkpoint_interval: Duration::from_millis(3),
+                restart: RestartStrategy::FixedDelay { attempts: 3, delay: Duration::ZERO },
+                clock: self.clock.clone(),
+                ..RunOptions::default()
+            };
+            on_disk(disk, options)
         };
         let half_way = |workers| {
             let running = job.start(options(workers)).unwrap();
