@@ -148,7 +148,9 @@ impl<K: Key> KeyedCore<K> {
                 self.copy(COPY_SLICE);
                 return Ok(());
             }
-            self.states.evict().map_err(Failure::new)?;
+            if !self.states.evict().map_err(Failure::new)? {
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -205,17 +205,20 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     }
 
     fn release_if_empty(&mut self, slot: Slot) {
-        if !self.states.iter().any(|state| state.store.borrow().is_present(slot)) {
+        let is_empty = !self.states.iter().any(|state| state.store.borrow().is_present(slot));
+        if is_empty {
             let tombstone = self.cursor.tombstoned.borrow().contains(&slot);
             if let Some(spill) = &mut self.spill {
                 // It stays until it is evicted. Its row on disk would come back, if nothing said that it is gone; and a tombstone
                 // that came after the key was evicted anew would take away what it has then.
                 if tombstone || spill.has_row(slot) {
-                    return;
+                    return spill.came(slot);
                 }
                 spill.left(slot);
             }
             self.keys.release(slot, tombstone);
+        } else if let Some(spill) = &mut self.spill {
+            spill.came(slot);
         }
     }
 
@@ -243,7 +246,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     /// Marks the snapshot: what changed since the last one, or everything.
     pub(crate) fn freeze(&mut self, everything: bool) -> Result<(), Error> {
         // A row on disk has all states of its key: if one of them must be written whole, all are.
-        let everything = everything || self.spills() && self.rewritten.contains(&true);
+        let rewritten = self.spills() && self.rewritten.contains(&true);
+        let everything = everything || rewritten || self.is_mostly_changed();
         let (extent, keys) = (self.extent(everything), self.keys.len());
         self.spilled = self.freeze_spilled(everything)?;
         self.cursor.tombstoned.borrow_mut().clear();
@@ -276,9 +280,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
 
     /// Evicts keys until no more are resident than may be.
     fn make_room(&mut self) -> Result<(), Error> {
-        while self.is_crowded() {
-            self.evict()?;
-        }
+        while self.is_crowded() && self.evict()? {}
         Ok(())
     }
 
@@ -356,6 +358,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             is_as_stored(key, hash).map_err(Error::snapshot)?;
             slots.push(self.keys.slot(hash, key).0);
         }
+        self.note_residents(&slots);
         let store = Rc::clone(&self.states[state].store);
         apply(&mut *store.borrow_mut(), &slots, batch)?;
         self.make_room()
@@ -381,6 +384,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         self.fault_in(rows.iter().map(|(_, hash)| *hash).zip(&keys))?;
         let slots: Vec<Slot> =
             rows.iter().zip(&keys).map(|((_, hash), key)| self.keys.slot(*hash, key).0).collect();
+        self.note_residents(&slots);
         let store = Rc::clone(&self.states[state].store);
         let in_batch = |row: usize| rows[row].0 as usize;
         store.borrow_mut().restore_evolved(&slots, &mine, outcome).map_err(|trouble| match trouble {

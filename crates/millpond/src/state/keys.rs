@@ -64,12 +64,6 @@ impl<K: Clone + Eq> KeyTable<K> {
         self.shards[shard_of(hash)].find(spread(hash), |slot| self.keys[*slot as usize] == *key).copied()
     }
 
-    /// Whether a key is in `slot`.
-    pub(crate) fn holds(&self, slot: Slot) -> bool {
-        let is = |hash: &u64| self.shards[shard_of(*hash)].find(spread(*hash), |other| *other == slot).is_some();
-        self.hashes.get(slot as usize).is_some_and(is)
-    }
-
     #[cold]
     fn insert(&mut self, hash: u64, key: &K) -> Slot {
         let KeyTable { shards, keys, hashes, free, .. } = self;

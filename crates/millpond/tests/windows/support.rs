@@ -26,10 +26,12 @@ pub(crate) enum Course {
     Killed(usize, usize),
     /// It is stopped with a savepoint, and goes on with other workers.
     Carried(usize, usize),
+    /// The same, with state on disk.
+    OnDisk(&'static Course),
 }
 
 /// The courses that each kind of operator is put through.
-pub(crate) const COURSES: [Course; 12] = [
+pub(crate) const COURSES: [Course; 18] = [
     Course::Whole(1),
     Course::Whole(2),
     Course::Whole(3),
@@ -42,6 +44,12 @@ pub(crate) const COURSES: [Course; 12] = [
     Course::Carried(1, 3),
     Course::Carried(3, 1),
     Course::Carried(2, 3),
+    Course::OnDisk(&Course::Whole(1)),
+    Course::OnDisk(&Course::Whole(3)),
+    Course::OnDisk(&Course::Crash(2)),
+    Course::OnDisk(&Course::Killed(3, 1)),
+    Course::OnDisk(&Course::Carried(1, 3)),
+    Course::OnDisk(&Course::Carried(3, 1)),
 ];
 
 /// Any course.
@@ -94,20 +102,10 @@ impl Run {
         O: Data + Ord,
         D: for<'s> Fn(Stream<'s, Event>) -> Stream<'s, O> + Send + Sync + 'static,
     {
-        let define = Arc::new(define);
-        let [memory, disk] = [false, true].map(|disk| {
-            let define = Arc::clone(&define);
-            self.results_in(disk, course, move |events| define(events))
-        });
-        assert_eq!(memory, disk, "state in memory, on disk");
-        memory
-    }
-
-    fn results_in<O, D>(&self, disk: bool, course: Course, define: D) -> Vec<O>
-    where
-        O: Data + Ord,
-        D: for<'s> Fn(Stream<'s, Event>) -> Stream<'s, O> + Send + Sync + 'static,
-    {
+        let (disk, course) = match course {
+            Course::OnDisk(course) => (true, *course),
+            course => (false, course),
+        };
         let whole = matches!(course, Course::Whole(_));
         let (job, script, collected) = self.job(whole, define);
         let store = store();
@@ -152,6 +150,7 @@ impl Run {
                 script.open.store(true, Ordering::SeqCst);
                 job.run(RunOptions { from: savepoint, ..options(to) }).unwrap();
             }
+            Course::OnDisk(_) => unreachable!("on disk once is enough"),
         }
         assert!(script.given.load(Ordering::SeqCst) >= script.records());
         collected.sorted()

@@ -20,6 +20,7 @@ const LENGTHS: usize = 8;
 pub(crate) struct Changes {
     scratch: Arc<Scratch>,
     list: Option<(BufWriter<File>, Folder)>,
+    len: usize,
 }
 
 /// A list that has been set aside.
@@ -38,7 +39,12 @@ pub(crate) struct Group {
 
 impl Changes {
     pub(crate) fn new(scratch: Arc<Scratch>) -> Self {
-        Changes { scratch, list: None }
+        Changes { scratch, list: None, len: 0 }
+    }
+
+    /// Rows in the list.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// Appends a row.
@@ -50,6 +56,7 @@ impl Changes {
                 none.insert((BufWriter::with_capacity(BUFFER, file), place))
             }
         };
+        self.len += 1;
         let mut lengths = [0; LENGTHS];
         let too_long = |_| Error::job("a key has more than 4 GiB of state: it cannot be put on disk");
         lengths[..4].copy_from_slice(&u32::try_from(key.len()).map_err(too_long)?.to_le_bytes());
@@ -61,6 +68,7 @@ impl Changes {
 
     /// Sets the list aside, if there is anything in it, and begins anew.
     pub(crate) fn take(&mut self) -> Result<Option<ChangedRows>, Error> {
+        self.len = 0;
         let Some((file, place)) = self.list.take() else { return Ok(None) };
         let file = file.into_inner().map_err(|error| failed_io(place.path(), error.error()))?;
         let mut file = BufReader::with_capacity(BUFFER, file);

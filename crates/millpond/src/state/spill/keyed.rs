@@ -26,11 +26,18 @@ use crate::time::EventTime;
 /// Keys that are faulted in together because their timers are due.
 const DUE_KEYS: usize = 1024;
 
+/// What the table takes, less the time of a timer.
+const MOST_KEY_BYTES: usize = u16::MAX as usize - 8;
+/// So few are folded at little cost: a snapshot takes them as they are, whatever else there is.
+const FEW_CHANGES: usize = 64 << 10;
+
 /// What a subtask has on disk, and what it knows of the keys that are resident.
 pub(crate) struct Spill {
     setting: SpillSetting,
     /// By hash and packed key. Made when the first key is evicted.
     rows: Option<Table>,
+    /// Keys that have a row there, about: those that have expired may be gone.
+    keys_on_disk: usize,
     changes: Changes,
     residents: Residents,
     /// The number of each timer state, and its timers on disk; in the order of declaration.
@@ -57,6 +64,7 @@ impl Spill {
         let index = |(number, _)| (number, TimerIndex::new(Arc::clone(&setting.disk), setting.memtable));
         Spill {
             rows: None,
+            keys_on_disk: 0,
             changes: Changes::new(Arc::clone(&setting.disk.scratch)),
             residents: Residents::new(setting.resident),
             timers: states.iter().enumerate().filter(is_timers).map(index).collect(),
@@ -73,9 +81,21 @@ impl Spill {
         self.residents.has_row(slot)
     }
 
+    /// The key in `slot` is there.
+    pub(crate) fn came(&mut self, slot: Slot) {
+        self.residents.touch(slot);
+    }
+
     /// The key in `slot` is forgotten.
     pub(crate) fn left(&mut self, slot: Slot) {
         self.residents.left(slot);
+    }
+
+    /// Whether so much has changed that writing everything costs no more than twice as much, and spares the folding later.
+    /// Each of the `resident` keys may have.
+    fn is_mostly_changed(&self, resident: usize) -> bool {
+        let changed = self.changes.len() + resident;
+        changed >= FEW_CHANGES && changed.saturating_mul(2) >= self.keys_on_disk
     }
 
     fn generation(&self) -> u32 {
@@ -118,7 +138,15 @@ impl CompactionFilter for Sweeping {
 fn put_key<K: StateValue>(hash: u64, key: &K, to: &mut Vec<u8>) -> Result<(), Error> {
     to.clear();
     to.extend_from_slice(&hash.to_be_bytes());
-    pack(key, to)
+    pack(key, to)?;
+    if to.len() > MOST_KEY_BYTES {
+        return Err(Error::job(format!(
+            "a key of {} bytes: on disk a key has {MOST_KEY_BYTES} at most. Key by something shorter, such as a digest of it, or \
+             run with --state-backend memory",
+            to.len()
+        )));
+    }
+    Ok(())
 }
 
 impl<K: StateValue + Eq> KeyedStates<K> {
@@ -169,6 +197,13 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         Ok(())
     }
 
+    /// Notes that the keys in these slots are there.
+    pub(in crate::state) fn note_residents(&mut self, slots: &[Slot]) {
+        if let Some(spill) = self.spill.as_deref_mut() {
+            slots.iter().for_each(|slot| spill.residents.touch(*slot));
+        }
+    }
+
     /// Looks whether more keys are resident than may be. To be called between batches.
     pub(crate) fn is_crowded(&mut self) -> bool {
         let Some(spill) = self.spill.as_deref_mut() else { return false };
@@ -187,9 +222,10 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     }
 
     /// Evicts keys that have not been used lately, as many as are too many, within bounds. Not while a snapshot is copied.
-    pub(crate) fn evict(&mut self) -> Result<(), Error> {
+    /// Says whether it has found any.
+    pub(crate) fn evict(&mut self) -> Result<bool, Error> {
         debug_assert!(!self.is_copying(), "the copy needs the slots");
-        let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(false) };
         spill.now.millis.store(self.cursor.now(), Ordering::Relaxed);
         let victims = &mut spill.victims;
         victims.clear();
@@ -199,20 +235,20 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         }
         self.write_rows()?;
         self.write_timers()?;
-        let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(false) };
         for slot in &spill.victims.slots {
             self.cursor.forget_tombstone(*slot);
             self.keys.release(*slot, false);
             spill.residents.left(*slot);
         }
-        Ok(())
+        Ok(!spill.victims.slots.is_empty())
     }
 
     /// Writes the rows of the victims, but for those that stand on disk as they are.
     fn write_rows(&mut self) -> Result<(), Error> {
         let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
         let generation = spill.generation();
-        let Spill { setting, rows, changes, residents, victims, key, buffer, now, .. } = spill;
+        let Spill { setting, rows, keys_on_disk, changes, residents, victims, key, buffer, now, .. } = spill;
         let mut order: Vec<(u64, u32)> = Vec::with_capacity(victims.slots.len());
         for (place, slot) in victims.slots.iter().enumerate() {
             let facts = victims.facts[place];
@@ -238,8 +274,18 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             buffer.extend_from_slice(key);
             let middle = buffer.len();
             let facts = victims.facts[place];
+            match (residents.has_row(slot), facts.live > 0) {
+                (false, true) => *keys_on_disk += 1,
+                (true, false) => *keys_on_disk = keys_on_disk.saturating_sub(1),
+                _ => {}
+            }
             if facts.live > 0 || facts.changed {
                 victims.put_row(place, generation, buffer);
+            }
+            if u32::try_from(buffer.len() - middle).is_err() {
+                return Err(Error::job(
+                    "a key has more than 4 GiB of state, which cannot be put on disk: divide it",
+                ));
             }
             if facts.changed {
                 changes.push(key, &buffer[middle..])?;
@@ -306,6 +352,12 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     /// Whether something is on disk.
     fn has_spilled(&self) -> bool {
         self.spill.as_ref().is_some_and(|spill| spill.rows.is_some())
+    }
+
+    /// Whether a snapshot takes everything because much the same has changed, where some of it is on disk.
+    pub(in crate::state) fn is_mostly_changed(&self) -> bool {
+        let resident = self.keys.len();
+        self.spill.as_ref().is_some_and(|spill| spill.rows.is_some() && spill.is_mostly_changed(resident))
     }
 
     /// What the stores are to take into a snapshot, given whether it must be `everything`. Where there is something on disk

@@ -16,13 +16,23 @@ pub(crate) struct Residents {
     budget: usize,
     /// As many keys as that is, by the last sample.
     limit: usize,
-    /// Whether a key was used since the hand last came by.
-    used: Vec<bool>,
+    /// What is in each slot.
+    places: Vec<Place>,
     /// How many entries the key's row on disk has; [`NO_ROW`] without one.
     stored: Vec<u32>,
     /// Where the hand of the clock is.
     hand: usize,
     batches: u32,
+}
+
+/// What is in a slot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    Free,
+    /// A key that was not used since the hand last came by.
+    Idle,
+    /// A key that was.
+    Used,
 }
 
 /// No row on disk speaks of the key.
@@ -31,17 +41,17 @@ const NO_ROW: u32 = u32::MAX;
 impl Residents {
     pub(crate) fn new(budget: usize) -> Self {
         // Until something is known of them.
-        Residents { budget, limit: usize::MAX, used: Vec::new(), stored: Vec::new(), hand: 0, batches: 0 }
+        Residents { budget, limit: usize::MAX, places: Vec::new(), stored: Vec::new(), hand: 0, batches: 0 }
     }
 
-    /// The key in `slot` is being used.
+    /// The key in `slot` is there, and is being used.
     #[inline]
     pub(crate) fn touch(&mut self, slot: Slot) {
         let at = slot as usize;
-        if at >= self.used.len() {
-            self.used.resize(at + 1, false);
+        if at >= self.places.len() {
+            self.places.resize(at + 1, Place::Free);
         }
-        self.used[at] = true;
+        self.places[at] = Place::Used;
     }
 
     /// Whether a row on disk speaks of the key in `slot`.
@@ -69,8 +79,8 @@ impl Residents {
         if let Some(stored) = self.stored.get_mut(slot as usize) {
             *stored = NO_ROW;
         }
-        if let Some(used) = self.used.get_mut(slot as usize) {
-            *used = false;
+        if let Some(place) = self.places.get_mut(slot as usize) {
+            *place = Place::Free;
         }
     }
 
@@ -90,7 +100,7 @@ impl Residents {
         let sample: Vec<usize> = (self.batches as usize % step..keys.capacity())
             .step_by(step)
             .map(|slot| slot as Slot)
-            .filter(|slot| keys.holds(*slot))
+            .filter(|slot| self.places.get(*slot as usize).is_some_and(|place| *place != Place::Free))
             .map(weight)
             .collect();
         if !sample.is_empty() {
@@ -112,15 +122,16 @@ impl Residents {
         let keep = self.limit - self.limit / 8;
         let mut wanted = keys.len().saturating_sub(keep).min(MOST_VICTIMS);
         // After two rounds nothing is marked as used.
-        for _ in 0..2 * keys.capacity() + 1 {
+        for _ in 0..2 * self.places.len() + 1 {
             if wanted == 0 {
                 return;
             }
             let at = self.hand;
-            self.hand = (self.hand + 1) % keys.capacity().max(1);
-            let used = self.used.get_mut(at).is_some_and(std::mem::take);
-            if !used && keys.holds(at as Slot) && victim(at as Slot) {
-                wanted -= 1;
+            self.hand = (self.hand + 1) % self.places.len().max(1);
+            match self.places.get_mut(at) {
+                Some(place @ Place::Used) => *place = Place::Idle,
+                Some(Place::Idle) if victim(at as Slot) => wanted -= 1,
+                _ => {}
             }
         }
     }

@@ -119,7 +119,7 @@ impl Subject {
             if self.states.is_copying() {
                 return;
             }
-            self.states.evict().unwrap();
+            assert!(self.states.evict().unwrap(), "somebody is to go");
         }
     }
 
@@ -424,7 +424,7 @@ impl Trial {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_evicted_is_as_if_it_were_not(
@@ -480,6 +480,28 @@ fn a_disk_that_fails_is_named() {
     let message = subject.states.evict().unwrap_err().to_string();
     let named = message.contains(setting.disk.scratch.path().to_str().unwrap());
     assert!(named && message.contains("--state-dir"), "{message}");
+}
+
+#[test]
+fn a_key_that_is_too_long_is_refused_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut setup = KeyedSetup::new::<String>(0, 1, Rc::default());
+    let value = setup.value::<u64>("value");
+    let keys = setup.keys();
+    let field = codec::column::<String>("key").unwrap();
+    let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
+    states.spill_to(Some(&setting(1, 1, directory.path())));
+    let (long, mut slots) = ("k".repeat(70_000), Vec::new());
+    states.find([(1, &long)].into_iter(), &mut slots);
+    states.select(slots[0]);
+    value.set(1);
+    states.find([(2, &"short".to_owned())].into_iter(), &mut slots);
+    states.select(slots[0]);
+    value.set(2);
+    states.settle();
+    assert!(states.is_crowded());
+    let message = states.evict().unwrap_err().to_string();
+    assert!(message.contains("70") && message.contains("--state-backend memory"), "{message}");
 }
 
 #[test]
