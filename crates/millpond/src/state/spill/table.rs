@@ -31,8 +31,6 @@ const FILE_BYTES: (u64, u64) = (1 << 20, 64 << 20);
 const BLOCK_BYTES: u32 = 1 << 10;
 /// Levels of a tree.
 const LEVELS: usize = 7;
-/// Every version of a row but the newest may go: who reads older ones holds the files that have them.
-const NEWEST: SeqNo = SeqNo::MAX >> 1;
 
 /// The worker's hand on a table.
 pub(crate) struct Table {
@@ -47,6 +45,7 @@ pub(crate) struct Table {
 struct Tree {
     tree: AnyTree,
     merging: Arc<Leveled>,
+    seqno: SequenceNumberCounter,
     state: Mutex<State>,
     settled: Condvar,
     /// Nobody wants it any more.
@@ -90,6 +89,7 @@ impl Table {
         let tree = Tree {
             tree,
             merging: Arc::new(merging),
+            seqno: seqno.clone(),
             state: Mutex::default(),
             settled: Condvar::new(),
             abandoned: AtomicBool::new(false),
@@ -194,13 +194,16 @@ impl Tree {
             if self.abandoned.load(Ordering::Relaxed) {
                 return Ok(());
             }
+            // Older versions of rows may go: who reads them has begun, and holds the files that have them. Who begins from now on
+            // reads as of a number that is no less.
+            let older = self.seqno.get();
             {
                 let lock = self.tree.get_flush_lock();
-                self.tree.flush(&lock, NEWEST)?;
+                self.tree.flush(&lock, older)?;
             }
             self.settled.notify_all();
             let before = self.shape();
-            self.tree.compact(Arc::clone(&self.merging) as _, NEWEST)?;
+            self.tree.compact(Arc::clone(&self.merging) as _, older)?;
             if self.shape() == before {
                 return Ok(());
             }
@@ -240,4 +243,41 @@ pub(crate) fn failed_io(path: &std::path::Path, error: &std::io::Error) -> Error
     };
     let path: PathBuf = path.to_owned();
     Error::failed(format!("keys on disk, in {}: {error}; {next}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::backend::SpillSetting;
+    use super::super::scratch::Scratch;
+    use super::*;
+
+    #[test]
+    fn rows_are_as_they_stood_while_files_are_written_and_merged() {
+        let directory = tempfile::tempdir().unwrap();
+        let scratch = Scratch::create_in(directory.path()).unwrap();
+        let setting = SpillSetting::new(scratch, 1 << 20, 1, 2).unwrap();
+        // Every write begins a file.
+        let table = Table::create(&setting.disk, 1, None).unwrap();
+        let mut model = BTreeMap::<Vec<u8>, Vec<u8>>::new();
+        let mut before: Option<(Rows, BTreeMap<Vec<u8>, Vec<u8>>)> = None;
+        for round in 0..200_u32 {
+            let (key, value) = ((round % 37).to_be_bytes().to_vec(), round.to_be_bytes().to_vec());
+            let gone = (round % 5).to_be_bytes().to_vec();
+            table.write([(key.as_slice(), Some(value.as_slice())), (gone.as_slice(), None)].into_iter()).unwrap();
+            model.insert(key, value);
+            model.remove(&gone);
+            // Those of the round before are read now, when more has been written.
+            if let Some((rows, model)) = before.replace((table.rows(None), model.clone())) {
+                let pair = |row: Result<(Slice, Slice), Error>| row.map(|(key, value)| (key.to_vec(), value.to_vec()));
+                let found: BTreeMap<_, _> = rows.map(|row| pair(row).unwrap()).collect();
+                assert_eq!(found, model, "round {round}");
+            }
+            for (key, value) in &model {
+                assert_eq!(table.get(key).unwrap().as_deref(), Some(value.as_slice()));
+            }
+        }
+        assert!(table.tree.tree.table_count() > 0, "nothing was written out");
+    }
 }
