@@ -57,20 +57,21 @@ impl Backend {
 }
 
 impl SpillSetting {
-    /// Divides `cache` bytes among so many subtasks: half for resident keys, a quarter for blocks of files that were read, a
-    /// quarter for rows that are to be written: a memtable that fills and one that is written out.
+    /// Divides `cache` bytes among so many subtasks: three eighths for resident keys, an eighth for blocks of files that were read,
+    /// which the system keeps too, and half for rows that are to be written: a memtable that fills and one that is written out.
+    /// The larger those are, the less often rows are merged.
     pub(crate) fn new(scratch: Arc<Scratch>, cache: u64, subtasks: usize, threads: usize) -> Result<Self, Error> {
         let cache = usize::try_from(cache).unwrap_or(usize::MAX);
         let disk = Disk {
             upkeep: Upkeep::start(threads)?,
-            blocks: Arc::new(Cache::with_capacity_bytes(cache as u64 / 4)),
+            blocks: Arc::new(Cache::with_capacity_bytes(cache as u64 / 8)),
             files: Arc::new(DescriptorTable::new(OPEN_FILES)),
             scratch,
         };
         Ok(SpillSetting {
             disk: Arc::new(disk),
-            resident: cache / subtasks / 2,
-            memtable: (cache / subtasks / 8).clamp(LEAST_MEMTABLE, MOST_MEMTABLE),
+            resident: cache / subtasks / 8 * 3,
+            memtable: (cache / subtasks / 4).clamp(LEAST_MEMTABLE, MOST_MEMTABLE),
         })
     }
 }
