@@ -440,6 +440,22 @@ proptest! {
 }
 
 #[test]
+fn a_key_that_was_forgotten_and_came_back_is_not_hidden_by_its_tombstone() {
+    let directory = tempfile::tempdir().unwrap();
+    // Room for one key.
+    let mut trial = Trial::new(1, 64 << 10, directory.path());
+    let freeze = Step::Freeze { lost: false, copy_later: false };
+    trial.step(&Step::Batch(vec![(1, Op::Set(1))]));
+    trial.step(&freeze);
+    trial.step(&Step::Batch(vec![(1, Op::Clear)]));
+    trial.step(&Step::Batch(vec![(1, Op::Set(2))]));
+    // It is evicted before the snapshot that has both.
+    trial.step(&Step::Batch(vec![(2, Op::Set(3)), (3, Op::Set(4))]));
+    trial.step(&freeze);
+    trial.finish();
+}
+
+#[test]
 fn keys_beyond_the_cache_are_on_disk_and_memory_stays_bounded() {
     const KEYS: u16 = 20_000;
     let directory = tempfile::tempdir().unwrap();
