@@ -56,7 +56,7 @@ pub mod windows;
 pub use clock::{Clock, ManualClock};
 pub use error::{Error, ErrorKind};
 pub use job::job::{Job, RunReport, RunningJob};
-pub use job::options::{Cluster, Listen, PendingOutput, RunOptions};
+pub use job::options::{Cluster, Listen, PendingOutput, RunOptions, StateBackend};
 pub use job::program::Program;
 pub use operators::broadcast::BroadcastProcess;
 pub use operators::connected::CoProcess;

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::runtime::coordinator::drive::RunEnd;
 use crate::runtime::coordinator::publish::Publisher;
 use crate::runtime::launch::{Begun, Launch};
+use crate::state::spill::backend::Backend;
 use crate::stream::env::Env;
 
 /// Where snapshots are kept if nothing else is said.
@@ -166,8 +167,10 @@ impl Job {
         for warning in derived {
             tracing::warn!("{warning}");
         }
+        let backend = Backend::open(&options, &plan, workers / processes)?;
+        let definition = Arc::clone(&self.definition);
         let (control, store) = (None, None);
-        Ok(Launch { definition: Arc::clone(&self.definition), plan, job, workers, options, control, store })
+        Ok(Launch { definition, plan, job, workers, options, control, backend, store })
     }
 }
 

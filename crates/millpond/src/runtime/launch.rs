@@ -30,6 +30,7 @@ use crate::job::definition::Definition;
 use crate::job::options::RunOptions;
 use crate::job::plan::Plan;
 use crate::job::restore_plan::{RestoreFlags, RestorePlan};
+use crate::state::spill::backend::Backend;
 
 /// A job whose run is about to begin.
 pub(crate) struct Launch {
@@ -42,6 +43,7 @@ pub(crate) struct Launch {
     pub(crate) control: Option<String>,
     /// The store, if it is open already: tests give one that fails.
     pub(crate) store: Option<Store>,
+    pub(crate) backend: Backend,
 }
 
 /// A run that has its place in the log.
@@ -66,7 +68,7 @@ impl Launch {
     /// Opens the store, decides what to start from, checks that it fits, and takes the run's place in the log.
     pub(crate) async fn begin(self, address: &str) -> Result<Begun, Error> {
         let meeting = self.meeting()?;
-        let Launch { definition, plan, job, workers, options, control, store } = self;
+        let Launch { definition, plan, job, workers, options, control, store, backend } = self;
         // A snapshot of the store that is asked for must be there, and so must the store.
         let wanted = options.from.as_deref().map(str::parse::<SnapshotAddress>).transpose()?;
         let mode = match wanted {
@@ -162,6 +164,7 @@ impl Launch {
             publisher,
             stopping: None,
             workers,
+            backend,
             meeting,
         };
         Ok(Begun { session, restored, restore_plan, view })
@@ -201,6 +204,7 @@ impl Launch {
                 store: store.clone(),
                 handle: tokio::runtime::Handle::current(),
                 clock: self.options.clock.clone(),
+                backend: self.backend.clone(),
                 process: self.options.cluster.as_ref().map_or(0, |cluster| cluster.process),
                 processes: sockets.len(),
                 threads,

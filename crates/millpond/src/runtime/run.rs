@@ -32,6 +32,7 @@ use crate::job::definition::Definition;
 use crate::job::options::RunOptions;
 use crate::job::plan::Plan;
 use crate::job::restore_plan::RestoreFlags;
+use crate::state::spill::backend::Backend;
 
 /// How long workers in other processes have to hear that an attempt is over.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
@@ -55,6 +56,7 @@ pub(crate) struct Session {
     /// A stop whose savepoint was published and whose last entry was not written yet.
     pub(crate) stopping: Option<Asked>,
     pub(crate) workers: usize,
+    pub(crate) backend: Backend,
     pub(crate) meeting: Option<Meeting>,
 }
 impl Session {
@@ -183,6 +185,7 @@ impl Session {
             store: self.store.clone(),
             handle: tokio::runtime::Handle::current(),
             clock: self.options.clock.clone(),
+            backend: self.backend.clone(),
             process: 0,
             processes,
             threads,

@@ -20,12 +20,16 @@ use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
 use crate::state::rows::KeyedRows;
+use crate::state::spill::part::SpilledPart;
 
 /// About how many rows a chunk has at most.
 const CHUNK_ROWS: usize = 1 << 20;
 
 /// A part of so many bytes is written at once and shares no object.
 const LARGE: usize = 1 << 20;
+
+/// So many bytes of one part are written before more of it are encoded.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// A subtask's part of a snapshot, copied and ready to be written.
 pub(crate) struct Part {
@@ -38,6 +42,8 @@ pub(crate) struct Part {
     pub(crate) range: HashRange,
     /// Whether the last part was lost, so that this one holds everything.
     pub(crate) whole: bool,
+    /// What keys have that are not resident; it counts before what `keyed` has.
+    pub(crate) spilled: Option<SpilledPart>,
     pub(crate) keyed: Vec<(StateName, StateKind, KeyedRows)>,
     pub(crate) operator_states: Vec<(StateName, Vec<String>)>,
     /// Set if the part could not be written: the next one must then be whole.
@@ -125,10 +131,21 @@ impl Sender {
 /// An encoded part.
 struct Encoded {
     sender: Sender,
-    /// The keyed states, and how many of the chunks are of each.
-    keyed: Vec<(StateName, usize)>,
-    chunks: Vec<EncodedChunk>,
+    /// The keyed states, each with those of its chunks that are in the store.
+    keyed: Vec<(StateName, Vec<ChunkRef>)>,
+    /// Chunks that are not, each with the number of its state.
+    chunks: Vec<(usize, EncodedChunk)>,
     operator_states: Vec<(StateName, Vec<String>)>,
+}
+
+impl Encoded {
+    fn add(&mut self, state: usize, chunks: Vec<EncodedChunk>) {
+        self.chunks.extend(chunks.into_iter().map(|chunk| (state, chunk)));
+    }
+
+    fn bytes(&self) -> usize {
+        self.chunks.iter().map(|(_, chunk)| chunk.bytes.len()).sum()
+    }
 }
 
 /// What the thread works with.
@@ -161,8 +178,7 @@ impl Desk {
             self.seen.remove(&part.epoch);
         }
         if let Some(encoded) = self.encode(part) {
-            let bytes: usize = encoded.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
-            if bytes >= LARGE {
+            if encoded.bytes() >= LARGE {
                 self.write(vec![encoded]);
             } else {
                 self.held.push(encoded);
@@ -174,7 +190,8 @@ impl Desk {
     }
 
     fn encode(&self, part: Part) -> Option<Encoded> {
-        let Part { job, epoch, operator, uid, subtask, range, whole, keyed, operator_states, lost } = part;
+        let Part { job, epoch, operator, uid, subtask, range, whole, spilled, keyed, operator_states, lost } =
+            part;
         let sender = Sender { epoch, operator, uid, subtask, lost };
         if !whole && sender.lost.load(Ordering::Relaxed) {
             // It was frozen before the loss was known, as a change to a part that no snapshot has.
@@ -182,21 +199,30 @@ impl Desk {
             self.outbox.send(sender.declined(reason.to_owned()));
             return None;
         }
-        let encoded = catch_unwind(AssertUnwindSafe(|| {
-            let (mut states, mut chunks) = (Vec::new(), Vec::new());
-            for (name, state, rows) in keyed {
-                let encoded = encode(&job, state, rows, range)?;
-                states.push((name, encoded.len()));
-                chunks.extend(encoded);
+        let names = keyed.iter().map(|(name, ..)| (name.clone(), Vec::new())).collect();
+        let mut encoded = Encoded { sender, keyed: names, chunks: Vec::new(), operator_states };
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(spilled) = spilled {
+                let kinds: Vec<_> = keyed.iter().map(|(_, kind, _)| *kind).collect();
+                spilled.for_each_group(range, |(part, rows)| {
+                    for (state, rows) in rows.into_iter().enumerate() {
+                        encoded.add(state, encode(&job, kinds[state], rows, part)?);
+                    }
+                    // What is not resident may be more than memory holds.
+                    if encoded.bytes() >= WAITING_BYTES { self.put(&mut [&mut encoded]) } else { Ok(()) }
+                })?;
             }
-            Ok::<_, Error>((states, chunks))
+            for (state, (_, kind, rows)) in keyed.into_iter().enumerate() {
+                encoded.add(state, encode(&job, kind, rows, range)?);
+            }
+            Ok::<_, Error>(())
         }));
-        let problem = match encoded {
-            Ok(Ok((keyed, chunks))) => return Some(Encoded { sender, keyed, chunks, operator_states }),
+        let problem = match done {
+            Ok(Ok(())) => return Some(encoded),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "encoding it panicked".to_owned(),
         };
-        self.outbox.send(sender.lost(problem));
+        self.outbox.send(encoded.sender.lost(problem));
         None
     }
 
@@ -208,16 +234,9 @@ impl Desk {
     /// Writes parts in one go, so that small chunks share objects, and acknowledges them. They become durable together, or
     /// all are lost.
     fn write(&self, mut parts: Vec<Encoded>) {
-        let chunks: Vec<_> = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.chunks)).collect();
-        let put = || self.handle.block_on(self.store.put_chunks(chunks));
+        let put = || self.put(&mut parts.iter_mut().collect::<Vec<_>>());
         let problem = match catch_unwind(AssertUnwindSafe(put)) {
-            Ok(Ok(references)) => {
-                let mut references = references.into_iter();
-                for part in parts {
-                    self.outbox.send(acknowledged(part, &mut references));
-                }
-                return;
-            }
+            Ok(Ok(())) => return parts.into_iter().for_each(|part| self.outbox.send(acknowledged(part))),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "writing it panicked".to_owned(),
         };
@@ -225,15 +244,28 @@ impl Desk {
             self.outbox.send(part.sender.lost(problem.clone()));
         }
     }
+
+    /// Puts the chunks of parts that wait into the store.
+    fn put(&self, parts: &mut [&mut Encoded]) -> Result<(), Error> {
+        let (mut places, mut chunks) = (Vec::new(), Vec::new());
+        for (part, encoded) in parts.iter_mut().enumerate() {
+            for (state, chunk) in encoded.chunks.drain(..) {
+                places.push((part, state));
+                chunks.push(chunk);
+            }
+        }
+        let references = self.handle.block_on(self.store.put_chunks(chunks))?;
+        for ((part, state), reference) in places.into_iter().zip(references) {
+            parts[part].keyed[state].1.push(reference);
+        }
+        Ok(())
+    }
 }
 
-/// The acknowledgement of a part whose chunks are the next of those that were written.
-fn acknowledged(part: Encoded, written: &mut impl Iterator<Item = ChunkRef>) -> ToCoordinator {
+/// The acknowledgement of a part that has been written.
+fn acknowledged(part: Encoded) -> ToCoordinator {
     let Encoded { sender, keyed, operator_states, .. } = part;
-    let keyed = keyed.into_iter().map(|(name, count)| {
-        let chunks = written.by_ref().take(count).collect();
-        StatePart { name, chunks, rows: Vec::new() }
-    });
+    let keyed = keyed.into_iter().map(|(name, chunks)| StatePart { name, chunks, rows: Vec::new() });
     let operator_states =
         operator_states.into_iter().map(|(name, rows)| StatePart { name, chunks: Vec::new(), rows });
     let states = keyed.chain(operator_states).collect();

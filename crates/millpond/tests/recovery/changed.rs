@@ -11,7 +11,7 @@ use millpond::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{COUNT, Trial, wait};
+use crate::harness::{COUNT, STATES, Trial, wait};
 use crate::sink::Ledger;
 use crate::source::{Numbers, in_order};
 
@@ -222,7 +222,7 @@ fn timers() -> impl Iterator<Item = (u64, u64)> {
 /// One run after the other at these parallelisms; from run number `changed` on it is the new program.
 fn survives(parallelisms: [usize; CUTS as usize + 1], changed: usize, crashed: bool) {
     let clock = ManualClock::new();
-    let mut trial = Trial::new(2, CUTS, &old);
+    let mut trial = Trial::new(2, CUTS, STATES[2], &old);
     trial.clock = clock.clock();
     let (mut read, mut from) = (0, None);
     let (last, before) = parallelisms.split_last().unwrap();

@@ -1,11 +1,13 @@
 //! Runs a job in every way in which it may be run, and compares.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use millpond::{Clock, Data, Env, Job, RestartStrategy, RunEnd, RunOptions, RunningJob};
 
+use crate::on_disk::on_disk;
 use crate::sink::Ledger;
 use crate::source::{Gate, Numbers};
 pub(crate) use crate::waiting::wait;
@@ -21,6 +23,17 @@ const PARALLELISM: [usize; CUTS as usize + 1] = [2, 1, 3, 4, 2];
 pub(crate) trait Definition<T>: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send + Sync + 'static {}
 impl<T, F: Fn(&Env<'_>, Numbers, Ledger<T>) + Clone + Send + Sync + 'static> Definition<T> for F {}
 
+/// Where a run keeps its state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Where {
+    Memory,
+    Disk,
+}
+
+/// The runs of a job in memory, on disk, and one after the other in each.
+pub(crate) const STATES: [[Where; 2]; 3] =
+    [[Where::Memory, Where::Memory], [Where::Disk, Where::Disk], [Where::Disk, Where::Memory]];
+
 /// A job, the way into it and the way out.
 pub(crate) struct Trial<T> {
     job: Job,
@@ -28,6 +41,9 @@ pub(crate) struct Trial<T> {
     pub(crate) ledger: Ledger<T>,
     pub(crate) clock: Clock,
     store: String,
+    /// Where its runs keep their state, in turn.
+    state: [Where; 2],
+    runs: Cell<usize>,
     /// How many sources read the numbers.
     sources: u64,
     /// Into how many runs it is cut.
@@ -35,12 +51,13 @@ pub(crate) struct Trial<T> {
 }
 
 impl<T: Data + Ord + Sync> Trial<T> {
-    pub(crate) fn new(sources: u64, cuts: u64, define: &impl Definition<T>) -> Self {
+    pub(crate) fn new(sources: u64, cuts: u64, state: [Where; 2], define: &impl Definition<T>) -> Self {
         static STORES: AtomicU64 = AtomicU64::new(0);
         let store = format!("memory://recovery-{}", STORES.fetch_add(1, Ordering::Relaxed));
         let (gate, ledger) = (Gate::default(), Ledger::new());
         let job = Self::job(define, &gate, &ledger);
-        Trial { job, gate, ledger, clock: Clock::default(), store, sources, cuts }
+        let (clock, runs) = (Clock::default(), Cell::new(0));
+        Trial { job, gate, ledger, clock, store, state, runs, sources, cuts }
     }
 
     fn job(define: &impl Definition<T>, gate: &Gate, ledger: &Ledger<T>) -> Job {
@@ -67,7 +84,8 @@ impl<T: Data + Ord + Sync> Trial<T> {
             clock: self.clock.clone(),
             ..RunOptions::default()
         };
-        self.job.start(options).unwrap()
+        let run = self.runs.replace(self.runs.get() + 1);
+        self.job.start(on_disk(self.state[run % 2] == Where::Disk, options)).unwrap()
     }
 
     /// Lets the source come to the end of part `cut`, and waits until all of that is in a snapshot.
@@ -106,12 +124,25 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
     expected.sort();
 
     for parallelism in 1..=4 {
-        let trial = Trial::new(sources, CUTS, &define);
-        trial.finish(parallelism, None);
-        assert_eq!(trial.sorted(), expected, "run whole, parallelism {parallelism}");
+        for state in [STATES[0], STATES[1]] {
+            let trial = Trial::new(sources, CUTS, state, &define);
+            trial.finish(parallelism, None);
+            assert_eq!(trial.sorted(), expected, "run whole, parallelism {parallelism}, state in {state:?}");
+        }
     }
+    for state in STATES {
+        crashed(sources, state, &define, &expected);
+        stopped(sources, state, &define, &expected);
+    }
+}
 
-    let trial = Trial::new(sources, CUTS, &define);
+fn crashed<T: Data + Ord + Sync + Debug>(
+    sources: u64,
+    state: [Where; 2],
+    define: &impl Definition<T>,
+    expected: &[T],
+) {
+    let trial = Trial::new(sources, CUTS, state, define);
     let mut read = 0;
     for cut in 0..CUTS {
         let running = trial.start(PARALLELISM[cut as usize], None);
@@ -122,9 +153,16 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
         trial.gate.open(read);
     }
     trial.finish(PARALLELISM[CUTS as usize], None);
-    assert_eq!(trial.sorted(), expected, "crashed {CUTS} times");
+    assert_eq!(trial.sorted(), expected, "crashed {CUTS} times, state in {state:?}");
+}
 
-    let trial = Trial::new(sources, CUTS, &define);
+fn stopped<T: Data + Ord + Sync + Debug>(
+    sources: u64,
+    state: [Where; 2],
+    define: &impl Definition<T>,
+    expected: &[T],
+) {
+    let trial = Trial::new(sources, CUTS, state, define);
     let (mut read, mut from) = (0, None);
     for cut in 0..CUTS {
         let running = trial.start(PARALLELISM[cut as usize], from);
@@ -133,7 +171,7 @@ pub(crate) fn recovers<T: Data + Ord + Sync + Debug>(
         from = Some(savepoint);
     }
     trial.finish(PARALLELISM[CUTS as usize], from);
-    assert_eq!(trial.sorted(), expected, "stopped {CUTS} times");
+    assert_eq!(trial.sorted(), expected, "stopped {CUTS} times, state in {state:?}");
 }
 
 /// Runs the job that `define` makes, which reads the numbers with so many `sources`, at one parallelism after the other:
@@ -147,8 +185,21 @@ pub(crate) fn recovers_through<T: Data + Ord + Sync + Debug>(
 ) {
     assert!(!expected.is_empty(), "nothing is expected");
     expected.sort();
+    for state in STATES {
+        recovers_in(sources, state, parallelisms, crashed, &define, &expected);
+    }
+}
+
+fn recovers_in<T: Data + Ord + Sync + Debug>(
+    sources: u64,
+    state: [Where; 2],
+    parallelisms: &[usize],
+    crashed: bool,
+    define: &impl Definition<T>,
+    expected: &[T],
+) {
     let (last, before) = parallelisms.split_last().expect("one run at least");
-    let trial = Trial::new(sources, before.len() as u64, &define);
+    let trial = Trial::new(sources, before.len() as u64, state, define);
     let (mut read, mut from) = (0, None);
     for (cut, parallelism) in before.iter().enumerate() {
         let running = trial.start(*parallelism, from.take());
@@ -161,5 +212,5 @@ pub(crate) fn recovers_through<T: Data + Ord + Sync + Debug>(
         }
     }
     trial.finish(*last, from);
-    assert_eq!(trial.sorted(), expected, "parallelism {parallelisms:?}, crashed: {crashed}");
+    assert_eq!(trial.sorted(), expected, "parallelism {parallelisms:?}, crashed: {crashed}, state in {state:?}");
 }

@@ -5,6 +5,8 @@
 mod buckets;
 mod harness;
 mod idle;
+#[path = "../common/on_disk.rs"]
+mod on_disk;
 mod sink;
 mod source;
 mod store;
@@ -17,6 +19,7 @@ mod changed;
 mod connected;
 mod failing;
 mod keyed;
+mod larger;
 mod operator_state;
 mod redistribution;
 mod timers;
