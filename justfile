@@ -7,6 +7,10 @@ ci:
 test:
     cargo test --workspace
 
+# The pages of docs/guide, as a reader goes through them.
+test-guide page="":
+    cargo test --workspace --test guide {{page}}
+
 # Kill the flights job many times, at other moments each time.
 test-kills kills="200" seed="1":
     MILLPOND_TEST_KILLS={{kills}} MILLPOND_TEST_SEED={{seed}} cargo test -p millpond-examples --test flights crash

@@ -7,6 +7,10 @@ use crate::flink::Backend;
 use crate::harness::{Benchmark, Bound, Settings, Subject, Target};
 
 const RATE: &str = "records_per_second";
+/// What a key of the numbers takes in memory, about: see `memory` in the suite.
+const BYTES_A_KEY: u64 = 48;
+/// How much more state there is than the cache holds, if state is on disk.
+const TIMES_THE_CACHE: u64 = 20;
 
 fn targets(flink: f64, timely: Option<f64>) -> Vec<Target> {
     let mut targets = vec![Target::ratio(RATE, "millpond", "flink", Bound::AtLeast(flink))];
@@ -34,7 +38,38 @@ pub(super) fn benchmarks() -> Vec<Benchmark> {
             targets: targets(8.0, None),
             subjects: |settings| subjects(settings, "texts", 25_000_000, 1_000_000),
         },
+        Benchmark {
+            name: "keyed-sum-1m-disk",
+            about: "the sum over 1 M keys with state on disk and a twentieth of it in memory, beside RocksDB",
+            targets: targets(5.0, None),
+            subjects: |settings| disk_subjects(settings, 5_000_000, 1_000_000),
+        },
+        Benchmark {
+            name: "keyed-sum-5m-disk",
+            about: "the same over 5 M keys",
+            targets: targets(5.0, None),
+            subjects: |settings| disk_subjects(settings, 12_000_000, 5_000_000),
+        },
     ]
+}
+
+/// Ours has the bound on its memory that it is given; Flink's RocksDB has what Flink gives it by itself, which is more.
+fn disk_subjects(settings: &Settings, records: u64, keys: u64) -> Result<Vec<Box<dyn Subject>>> {
+    let keys = settings.scaled(keys);
+    let work = options(&[("records", settings.scaled(records).to_string()), ("keys", keys.to_string())]);
+    let cache = (keys * BYTES_A_KEY / TIMES_THE_CACHE).to_string();
+    let disk = options(&[("state-backend", "disk".to_owned()), ("state-cache", cache)]);
+    let job = [vec!["keyed-sum".to_owned()], work.clone(), disk].concat();
+    Ok(vec![
+        Box::new(Millpond { name: "millpond", job, interval: "1s" }),
+        Box::new(FlinkJob {
+            name: "flink",
+            backend: Backend::RocksDb,
+            class: "millpond.KeyedSum",
+            arguments: work,
+            interval: 1000,
+        }),
+    ])
 }
 
 fn subjects(settings: &Settings, shape: &str, records: u64, keys: u64) -> Result<Vec<Box<dyn Subject>>> {

@@ -4,7 +4,7 @@ mod common;
 
 use common::{entry, record};
 use millpond_snapshot::Sequence;
-use millpond_snapshot::log::{ContinueDecision, CopiedFrom, Entry, EntryBody, continue_from};
+use millpond_snapshot::log::{ContinueDecision, CopiedFrom, Entry, EntryBody, continue_from, passed_over};
 
 fn begun(sequence: u64, restored_from: Option<&str>) -> Entry {
     let restored_from = restored_from.map(|address| address.parse().unwrap());
@@ -63,4 +63,20 @@ fn a_copy_in_the_log_is_no_run() {
     assert_eq!(continue_from(std::slice::from_ref(&copy)), ContinueDecision::Fresh);
     let log = [begun(1, None), checkpoint(2, 1), copy];
     assert_eq!(continue_from(&log), from("flights@2"));
+}
+
+#[test]
+fn whoever_begins_anew_is_told_of_the_newest_snapshot() {
+    let ended_by = |end| [begun(1, None), checkpoint(2, 1), checkpoint(3, 1), entry(4, 1, end)];
+    let newest = |log: &[Entry]| passed_over(log).map(|id| id.to_string());
+    assert_eq!(newest(&[]), None);
+    assert_eq!(newest(&[begun(1, None)]), None);
+    let stop = EntryBody::Stop { snapshot: Sequence(3), drained: false };
+    assert_eq!(newest(&ended_by(stop)).as_deref(), Some("flights@3"));
+    assert_eq!(newest(&ended_by(EntryBody::Cancel { retained: true })).as_deref(), Some("flights@3"));
+    assert_eq!(newest(&ended_by(EntryBody::Finish { snapshot: None })), None, "there is nothing to go on with");
+    let mut copied = record(vec![]);
+    copied.copied_from = Some(CopiedFrom { store: "s3://x".into(), id: "flights@9".parse().unwrap() });
+    let copy = entry(1, 1, EntryBody::Savepoint(copied));
+    assert_eq!(newest(&[copy]).as_deref(), Some("flights@1"), "a copy waits to be started from");
 }

@@ -125,9 +125,13 @@ async fn tags_go_with_a_snapshot_when_they_are_to_and_a_name_of_nothing_can_be_g
     assert_eq!(would.tags, [v1]);
     assert!(tags(&f.store, &job("flights")).await.unwrap().is_empty());
 
-    // As if the process had died before the tag went.
+    // As if somebody had died while removing it, and did not know of the tag.
     tag(&f.store, &id(2), &v2, None, None).await.unwrap();
     f.store.delete(&layout::entry(&job("flights"), Sequence(2))).await.unwrap();
+    assert_eq!(resolve(&f.store, "flights#v2").await.unwrap().entry.sequence, Sequence(2));
+    // As if nobody had been told of the tag.
+    f.store.delete(&layout::entry(&job("flights"), Sequence(2))).await.unwrap();
+    f.store.delete(&layout::kept(&job("flights"), Sequence(2))).await.unwrap();
     assert!(matches!(resolve(&f.store, "flights#v2").await, Err(Error::NotFound(_))));
     tag(&f.store, &id(4), &v2, None, None).await.unwrap();
     assert_eq!(resolve(&f.store, "flights#v2").await.unwrap().entry.sequence, Sequence(4));

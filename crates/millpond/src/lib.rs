@@ -34,6 +34,10 @@
 //! What is guaranteed: state counts each record once, whatever fails and whenever; so does output, where the sink
 //! allows it ([`FileSink`] does). A snapshot that can be seen is complete.
 
+// What tests of the engine share with those of its users names it so.
+#[cfg(test)]
+extern crate self as millpond;
+
 pub(crate) mod clock;
 pub(crate) mod control;
 pub(crate) mod dataflow;
@@ -52,7 +56,7 @@ pub mod windows;
 pub use clock::{Clock, ManualClock};
 pub use error::{Error, ErrorKind};
 pub use job::job::{Job, RunReport, RunningJob};
-pub use job::options::{Cluster, Listen, PendingOutput, RunOptions};
+pub use job::options::{Cluster, Listen, PendingOutput, RunOptions, StateBackend};
 pub use job::program::Program;
 pub use operators::broadcast::BroadcastProcess;
 pub use operators::connected::CoProcess;

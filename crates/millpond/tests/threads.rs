@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use millpond::{Generator, Job, RunEnd, RunOptions, Stdout, WatermarkStrategy};
+use millpond::{Generator, Job, RunEnd, RunOptions, StateBackend, Stdout, WatermarkStrategy};
 
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
@@ -27,6 +27,9 @@ fn no_thread_is_left_behind() {
         parallelism: Some(3),
         store: Some(format!("memory://threads-{store}")),
         checkpoint_interval: Duration::from_millis(20),
+        // Which has threads of its own.
+        state_backend: StateBackend::Disk,
+        state_cache: 1,
         ..RunOptions::default()
     };
     let stopped = job.start(options("stopped")).unwrap();

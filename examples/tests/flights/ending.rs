@@ -46,6 +46,23 @@ fn a_cancelled_job_just_ends_and_starts_afresh() {
 }
 
 #[test]
+fn whoever_forgets_the_savepoint_of_a_stopped_job_is_reminded() {
+    let scene = Scene::new();
+    let mut run = under_way(&scene, "");
+    let savepoint = run.control().stop(false);
+    run.wait().succeeded();
+    let reminder = format!("begins anew, although there is {savepoint}");
+    let begin = |options: &str| {
+        let mut run = under_way(&scene, options);
+        run.control().cancel();
+        run.wait().succeeded().stderr
+    };
+    assert!(begin("").contains(&reminder));
+    assert!(!begin("--fresh").contains(&reminder), "who says so means it");
+    assert!(!begin(&format!("-s {savepoint}")).contains(&reminder));
+}
+
+#[test]
 fn a_retained_checkpoint_is_good_for_going_on() {
     let scene = Scene::new();
     let mut run = under_way(&scene, "--retain-on-cancel");

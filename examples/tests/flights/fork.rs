@@ -48,7 +48,7 @@ fn assert_untouched(before: &BTreeMap<PathBuf, Vec<u8>>, after: &BTreeMap<PathBu
 }
 
 /// The output of the fork: it counts on from the savepoint without a gap, to the totals of all rows.
-fn assert_counts_on(output: &Path) {
+pub(crate) fn assert_counts_on(output: &Path) {
     let expected = expected(&csv());
     let carriers = output::carriers(output);
     assert!(!carriers.is_empty());

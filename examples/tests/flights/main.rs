@@ -6,6 +6,7 @@ mod support;
 mod bad_input;
 mod broken;
 mod cluster;
+mod copied;
 mod crash;
 mod ending;
 mod fork;

@@ -4,6 +4,7 @@ mod carrying;
 mod cleaning;
 mod editing;
 mod keeping;
+mod killed;
 mod looking;
 mod querying;
 mod support;

@@ -1,7 +1,7 @@
 //! A store with a short history, and the command that is run on it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt64Array};
@@ -53,6 +53,21 @@ impl Place {
         place
     }
 
+    /// [`Place::flights`] with a snapshot 5 whose rows stand in so many objects.
+    pub(crate) fn scattered(objects: u64) -> Place {
+        let place = Place::flights();
+        block_on(async {
+            let store = Store::open(&place.store(), OpenMode::Existing).await.unwrap();
+            let mut chunks = Vec::new();
+            for key in 0..objects {
+                let kind = if key == 0 { ChunkKind::Base } else { ChunkKind::Delta };
+                chunks.push(chunk(&store, kind, &[(&format!("k{key}"), Some(key))]).await);
+            }
+            append(&store, 5, EntryBody::Savepoint(record(5, chunks, 0))).await;
+        });
+        place
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -86,15 +101,24 @@ impl Place {
 
     /// What `millpond snapshots` puts out, as it is, and not as text.
     pub(crate) fn output(&self, line: &str, more: &[&str]) -> Output {
-        let output = Command::new(env!("CARGO_BIN_EXE_millpond"))
+        self.command(line, more).output().unwrap()
+    }
+
+    /// Begins to run `millpond snapshots`; what it says is lost.
+    pub(crate) fn spawn(&self, line: &str) -> Child {
+        self.command(line, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    fn command(&self, line: &str, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millpond"));
+        command
             .arg("snapshots")
             .args(line.split_whitespace())
             .args(more)
             .current_dir(self.directory.path())
             .env("MILLPOND_STORE", "store")
-            .env("USER", "ann")
-            .output();
-        output.unwrap()
+            .env("USER", "ann");
+        command
     }
 
     pub(crate) fn json(&self, line: &str) -> Value {

@@ -1,10 +1,10 @@
 //! State for an operator, or for a state of it, that never was: written from rows in any order.
 
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::Edit;
 use super::change::Change;
+use super::merge::{Merge, of_values};
 use super::open::state_id;
 use super::output::{Output, ROWS, SortingOutput};
 use super::row::StateRow;
@@ -21,7 +21,7 @@ pub struct NewState<'e, R> {
     at: StateId,
     kind: StateKind,
     ttl: Option<Duration>,
-    rows: PhantomData<R>,
+    merge: Option<Merge<'e, R>>,
 }
 
 impl Edit {
@@ -39,11 +39,11 @@ impl Edit {
                 "there is a state {at}: change it with state(…), or delete it before it is made anew"
             )));
         }
-        Ok(NewState { edit: self, at, kind: R::KINDS[0], ttl: None, rows: PhantomData })
+        Ok(NewState { edit: self, at, kind: R::KINDS[0], ttl: None, merge: None })
     }
 }
 
-impl<R: StateRow> NewState<'_, R> {
+impl<'e, R: StateRow> NewState<'e, R> {
     /// The kind of the state, as the job declares it: `value` unless told otherwise for a row of a key and a value.
     pub fn kind(mut self, kind: StateKind) -> Self {
         self.kind = kind;
@@ -56,10 +56,31 @@ impl<R: StateRow> NewState<'_, R> {
         self
     }
 
+    /// Says what becomes of rows that are of one key (in a map, of one key and map key): one row, with what `merge` makes of
+    /// their values in the order in which they come, that lives as long as any of them. Timers need no merge.
+    ///
+    /// ```
+    /// # use millpond_snapshot::{Result, edit::{Edit, ValueRow}};
+    /// # async fn example(edit: &mut Edit) -> Result<()> {
+    /// let orders = [("ada", 3_u64), ("grace", 4), ("ada", 5)];
+    /// edit.bootstrap(&"balances".parse()?, &"points".parse()?)?
+    ///     .merge(|one, other| one + other)
+    ///     .write(orders.map(|(customer, points)| ValueRow::new(customer.to_owned(), points)))
+    ///     .await?; // ada has 8
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn merge(mut self, mut merge: impl FnMut(R::Value, R::Value) -> R::Value + Send + 'e) -> Self {
+        let merge = move |one, other| Ok::<_, std::convert::Infallible>(merge(one, other));
+        self.merge = Some(of_values(self.at.clone(), merge));
+        self
+    }
+
     /// Writes the state; gives the number of rows. The rows may come in any order and be more than fit into memory.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] if two rows are of one key (in a map, of one key and map key), which it names.
+    /// [`Error::InvalidInput`] if two rows are of one key (in a map, of one key and map key), which it names, and there is
+    /// no [`merge`](NewState::merge).
     pub async fn write(self, rows: impl IntoIterator<Item = R>) -> Result<u64> {
         self.try_write(rows.into_iter().map(Ok::<R, std::convert::Infallible>)).await
     }
@@ -72,26 +93,26 @@ impl<R: StateRow> NewState<'_, R> {
         self,
         rows: impl IntoIterator<Item = std::result::Result<R, E>>,
     ) -> Result<u64> {
-        let NewState { edit, at, kind, ttl, .. } = self;
+        let NewState { edit, at, kind, ttl, merge } = self;
         if !R::KINDS.contains(&kind) {
             return Err(Error::InvalidInput(format!("{at}: such rows cannot be those of {kind} state")));
         }
         edit.bring_chunks_here().await?;
         let shape = Shape::for_rows::<R>(at.clone(), kind, ttl.is_some(), None)?;
         let output = Output::new(&mut edit.fresh, &edit.job, kind, ChunkKind::Base);
-        let mut output = SortingOutput::new(output, &shape, edit.sort_budget);
+        let mut output = SortingOutput::new(output, shape.clone(), merge, edit.sort_budget);
         let mut held = Vec::new();
         for (number, row) in rows.into_iter().enumerate() {
             held.push(row.map_err(|error| {
                 Error::InvalidInput(format!("{at}: row {} cannot be read: {error}", number + 1))
             })?);
             if held.len() >= ROWS {
-                output.add(shape.batch(&held)?).await?;
+                output.add(&held).await?;
                 held.clear();
             }
         }
-        output.add(shape.batch(&held)?).await?;
-        let (chunks, rows) = output.finish::<R>(&shape).await?;
+        output.add(&held).await?;
+        let (chunks, rows) = output.finish().await?;
         let state = edit.add_state(&at, kind)?;
         shape.describe(state)?;
         state.ttl_ms = ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));

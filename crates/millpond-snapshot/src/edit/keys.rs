@@ -22,7 +22,7 @@ use crate::hash::HashRange;
 use crate::ids::{OperatorUid, StateName};
 use crate::manifest::StateSnapshot;
 use crate::repository::StateId;
-use crate::state::{Sorted, SortedRows, Sorter, StateReader, Tombstones, hashes};
+use crate::state::{SortedRows, Sorter, StateReader, Tombstones, hashes};
 use crate::{Error, Result};
 
 impl Edit {
@@ -156,10 +156,7 @@ impl KeysAt {
 
     fn read_on(&mut self) -> Result<()> {
         self.at = 0;
-        self.batch = match self.keys.next()? {
-            Sorted::Rows(batch) | Sorted::Again(batch) => Some(batch),
-            Sorted::End => None,
-        };
+        self.batch = self.keys.next()?.map(|sorted| sorted.rows);
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! From sorted rows to the chunks of a state.
 
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
 
 use super::fresh::Fresh;
+use super::merge::Merge;
 use super::row::StateRow;
 use super::shape::Shape;
 use crate::chunk::{ChunkKind, ChunkRef, StateKind};
@@ -47,38 +49,74 @@ impl<'e> Output<'e> {
 }
 
 /// Sorts rows that come in any order, and writes them.
-pub(super) struct SortingOutput<'e> {
+pub(super) struct SortingOutput<'e, R> {
     pub(super) output: Output<'e>,
     sorter: Sorter,
+    shape: Shape,
+    merge: Option<Merge<'e, R>>,
 }
 
-impl<'e> SortingOutput<'e> {
-    pub(super) fn new(output: Output<'e>, shape: &Shape, budget: usize) -> Self {
-        SortingOutput { output, sorter: Sorter::new(shape.schema.clone(), shape.kind, budget) }
+impl<'e, R: StateRow> SortingOutput<'e, R> {
+    /// Of rows with one key, `merge` makes one, in the order in which they are added.
+    pub(super) fn new(output: Output<'e>, shape: Shape, merge: Option<Merge<'e, R>>, budget: usize) -> Self {
+        SortingOutput { output, sorter: Sorter::new(shape.schema.clone(), shape.kind, budget), shape, merge }
     }
 
-    pub(super) async fn add(&mut self, batch: RecordBatch) -> Result<()> {
-        self.sorter.add(batch)?;
+    pub(super) async fn add(&mut self, rows: &[R]) -> Result<()> {
+        self.sorter.add(self.shape.batch(rows)?)?;
         self.output.fresh.tend().await
     }
 
     /// # Errors
-    /// [`Error::InvalidInput`] if two rows are of one key; it names the key.
-    pub(super) async fn finish<R: StateRow>(self, shape: &Shape) -> Result<(Vec<ChunkRef>, u64)> {
-        let SortingOutput { mut output, sorter } = self;
+    /// [`Error::InvalidInput`] if two rows are of one key and nothing says how they make one; it names the key.
+    pub(super) async fn finish(self) -> Result<(Vec<ChunkRef>, u64)> {
+        let SortingOutput { mut output, sorter, shape, mut merge } = self;
         let mut sorted = sorter.finish()?;
-        loop {
-            match sorted.next()? {
-                Sorted::Rows(batch) => output.write(&batch).await?,
-                Sorted::Again(batch) => {
-                    let unit = R::decode(&batch)?.first().map(StateRow::unit).unwrap_or_default();
-                    return Err(Error::InvalidInput(format!(
-                        "{}: there are two rows for {unit}, and a state has one; make one of them before they are written",
-                        shape.at
-                    )));
+        // The last row, which the next may be of the same key as.
+        let mut held: Option<RecordBatch> = None;
+        while let Some(Sorted { rows, again }) = sorted.next()? {
+            let mut rows = rows;
+            let collides = again.contains(&true);
+            if collides && shape.kind == StateKind::Timers {
+                // A timer is its key and its time: two of them are one.
+                let first: BooleanArray = again.iter().map(|again| Some(!again)).collect();
+                rows = filter_record_batch(&rows, &first).map_err(|error| shape.unfit(&error))?;
+            } else if collides {
+                let merge = merge.as_mut().ok_or_else(|| twice::<R>(&shape, &rows, &again))?;
+                let mut made: Vec<R> = held.take().map(|row| R::decode(&row)).transpose()?.unwrap_or_default();
+                for (row, again) in R::decode(&rows)?.into_iter().zip(again) {
+                    let row = match made.pop_if(|_| again) {
+                        Some(before) => merge(before, row)?,
+                        None => row,
+                    };
+                    made.push(row);
                 }
-                Sorted::End => return output.finish().await,
+                rows = shape.batch(&made)?;
             }
+            let Some(last) = rows.num_rows().checked_sub(1) else { continue };
+            if let Some(row) = held.replace(rows.slice(last, 1)) {
+                output.write(&row).await?;
+            }
+            output.write(&rows.slice(0, last)).await?;
+        }
+        if let Some(row) = held {
+            output.write(&row).await?;
+        }
+        output.finish().await
+    }
+}
+
+/// There is nothing that makes one of two rows.
+fn twice<R: StateRow>(shape: &Shape, rows: &RecordBatch, again: &[bool]) -> Error {
+    let at = again.iter().position(|again| *again).unwrap_or_default();
+    match R::decode(&rows.slice(at, 1)) {
+        Err(error) => error,
+        Ok(row) => {
+            let unit = row.first().map(StateRow::unit).unwrap_or_default();
+            shape.unfit(&format!(
+                "there are two rows for {unit}, and a state has one; say how their values make one with \
+                 merge(|one, other| …), or make one of them before they are written"
+            ))
         }
     }
 }

@@ -17,6 +17,9 @@ pub trait StateRow: Sized + Send + 'static {
     /// The type of the key.
     type Key: Serialize;
 
+    /// What two rows of one key differ in: the value. Timers have none.
+    type Value;
+
     /// The kinds of state that have such rows; the first is the usual one.
     const KINDS: &'static [StateKind];
 
@@ -32,6 +35,14 @@ pub trait StateRow: Sized + Send + 'static {
 
     /// What tells the row from others of its state, for people.
     fn unit(&self) -> String;
+
+    /// One row of two of the same key (in a map, of the same key and map key), with the value that `merge` makes of
+    /// theirs. It lives as long as either.
+    fn merged<E>(
+        self,
+        other: Self,
+        merge: impl FnOnce(Self::Value, Self::Value) -> std::result::Result<Self::Value, E>,
+    ) -> std::result::Result<Self, E>;
 
     /// The columns behind the hash, without expiry. `columns` are as [`StateRow::columns`] says, or the same with
     /// other names and nullability.
@@ -102,11 +113,12 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Column for T {}
 
 impl<K: Column, V: Column> StateRow for ValueRow<K, V> {
     type Key = K;
+    type Value = V;
     const KINDS: &'static [StateKind] =
         &[StateKind::Value, StateKind::List, StateKind::Reducing, StateKind::Aggregating];
 
     fn columns() -> Result<Vec<FieldRef>> {
-        Ok(vec![typed::column::<K>(KEY)?, typed::column::<V>(VALUE)?])
+        Ok(vec![typed::key_column::<K>(KEY)?, typed::column::<V>(VALUE)?])
     }
     fn key(&self) -> &K {
         &self.key
@@ -116,6 +128,14 @@ impl<K: Column, V: Column> StateRow for ValueRow<K, V> {
     }
     fn unit(&self) -> String {
         shown(&self.key)
+    }
+    fn merged<E>(
+        self,
+        other: Self,
+        merge: impl FnOnce(V, V) -> std::result::Result<V, E>,
+    ) -> std::result::Result<Self, E> {
+        let expires_at = self.expires_at.zip(other.expires_at).map(|(one, other)| one.max(other));
+        Ok(ValueRow { key: self.key, value: merge(self.value, other.value)?, expires_at })
     }
     fn encode(columns: &[FieldRef], rows: &[Self]) -> Result<Vec<ArrayRef>> {
         let keys: Vec<&K> = rows.iter().map(|row| &row.key).collect();
@@ -131,10 +151,11 @@ impl<K: Column, V: Column> StateRow for ValueRow<K, V> {
 
 impl<K: Column, M: Column, V: Column> StateRow for MapRow<K, M, V> {
     type Key = K;
+    type Value = V;
     const KINDS: &'static [StateKind] = &[StateKind::Map];
 
     fn columns() -> Result<Vec<FieldRef>> {
-        Ok(vec![typed::column::<K>(KEY)?, typed::column::<M>(MAP_KEY)?, typed::column::<V>(VALUE)?])
+        Ok(vec![typed::key_column::<K>(KEY)?, typed::key_column::<M>(MAP_KEY)?, typed::column::<V>(VALUE)?])
     }
     fn key(&self) -> &K {
         &self.key
@@ -144,6 +165,14 @@ impl<K: Column, M: Column, V: Column> StateRow for MapRow<K, M, V> {
     }
     fn unit(&self) -> String {
         format!("{}, {}", shown(&self.key), shown(&self.map_key))
+    }
+    fn merged<E>(
+        self,
+        other: Self,
+        merge: impl FnOnce(V, V) -> std::result::Result<V, E>,
+    ) -> std::result::Result<Self, E> {
+        let expires_at = self.expires_at.zip(other.expires_at).map(|(one, other)| one.max(other));
+        Ok(MapRow { key: self.key, map_key: self.map_key, value: merge(self.value, other.value)?, expires_at })
     }
     fn encode(columns: &[FieldRef], rows: &[Self]) -> Result<Vec<ArrayRef>> {
         let keys: Vec<&K> = rows.iter().map(|row| &row.key).collect();
@@ -167,10 +196,11 @@ impl<K: Column, M: Column, V: Column> StateRow for MapRow<K, M, V> {
 
 impl<K: Column> StateRow for TimerRow<K> {
     type Key = K;
+    type Value = ();
     const KINDS: &'static [StateKind] = &[StateKind::Timers];
 
     fn columns() -> Result<Vec<FieldRef>> {
-        Ok(vec![typed::column::<K>(KEY)?])
+        Ok(vec![typed::key_column::<K>(KEY)?])
     }
     fn key(&self) -> &K {
         &self.key
@@ -180,6 +210,13 @@ impl<K: Column> StateRow for TimerRow<K> {
     }
     fn unit(&self) -> String {
         format!("{} at {}", shown(&self.key), self.timestamp)
+    }
+    fn merged<E>(
+        self,
+        _: Self,
+        _: impl FnOnce((), ()) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Self, E> {
+        Ok(self)
     }
     fn encode(columns: &[FieldRef], rows: &[Self]) -> Result<Vec<ArrayRef>> {
         let keys: Vec<&K> = rows.iter().map(|row| &row.key).collect();

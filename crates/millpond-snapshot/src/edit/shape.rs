@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, UInt64Array};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::row::StateRow;
-use crate::chunk::{EXPIRES_AT, HASH, StateKind, TIMESTAMP};
+use crate::chunk::{EXPIRES_AT, HASH, MAP_KEY, StateKind, TIMESTAMP};
 use crate::hash::key_hash;
 use crate::manifest::{SchemaFields, StateSnapshot};
 use crate::repository::StateId;
@@ -50,8 +50,8 @@ impl Shape {
         if !same(&found, &wanted) {
             return Err(Error::InvalidInput(format!(
                 "{at} has {}, and was asked for as {}; give the types that the job has, and change them with map",
-                words(&found),
-                words(&wanted)
+                words(&found, &wanted),
+                words(&wanted, &found)
             )));
         }
         Ok(Shape::new(at, state.kind, found, state.ttl_ms.is_some()))
@@ -110,7 +110,7 @@ impl Shape {
     ///
     /// # Errors
     /// [`Error::InvalidInput`] if their keys do not hash as the job's do: they would be written to where the job does
-    /// not look for them.
+    /// not look for them. And if keys of maps are written otherwise than they were read, so that two may have become one.
     pub(super) fn rows<R: StateRow>(&self, batch: &RecordBatch) -> Result<Vec<R>> {
         let rows = R::decode(batch)?;
         for (row, hash) in rows.iter().zip(hashes(batch)) {
@@ -122,23 +122,46 @@ impl Shape {
                 )));
             }
         }
+        if let (StateKind::Map, Some(stored)) = (self.kind, batch.column_by_name(MAP_KEY)) {
+            let written = self.columns(&rows)?;
+            let respelled = written.get(1).and_then(|written| typed::first_difference(stored, written));
+            if let Some(row) = respelled.and_then(|row| rows.get(row)) {
+                return Err(self.unfit(&format!(
+                    "the map key of {} is written otherwise in the type that was asked for than in the job's; give the type \
+                     that the job has",
+                    row.unit()
+                )));
+            }
+        }
         Ok(rows)
+    }
+
+    /// The columns behind the hash, without expiry.
+    fn columns<R: StateRow>(&self, rows: &[R]) -> Result<Vec<ArrayRef>> {
+        let fields: Vec<FieldRef> = self.schema.fields().iter().skip(1).cloned().collect();
+        R::encode(&fields, rows)
     }
 
     /// Rows as a batch, in the order given.
     pub(super) fn batch<R: StateRow>(&self, rows: &[R]) -> Result<RecordBatch> {
-        let unfit = |why: &dyn std::fmt::Display| Error::InvalidInput(format!("{}: {why}", self.at));
         let hashes = rows.iter().map(|row| key_hash(row.key())).collect::<std::result::Result<Vec<_>, _>>();
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(hashes.map_err(|error| unfit(&error))?))];
-        let fields: Vec<FieldRef> = self.schema.fields().iter().skip(1).cloned().collect();
-        columns.extend(R::encode(&fields, rows)?);
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(UInt64Array::from(hashes.map_err(|error| self.unfit(&error))?))];
+        columns.extend(self.columns(rows)?);
         let expiries = rows.iter().map(StateRow::expires_at);
         if self.expires {
             columns.push(Arc::new(Int64Array::from_iter(expiries)));
         } else if let Some(row) = rows.iter().find(|row| row.expires_at().is_some()) {
-            return Err(unfit(&format!("the row of {} expires, and the state has no time to live", row.unit())));
+            return Err(
+                self.unfit(&format!("the row of {} expires, and the state has no time to live", row.unit()))
+            );
         }
-        RecordBatch::try_new(self.schema.clone(), columns).map_err(|error| unfit(&error))
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(|error| self.unfit(&error))
+    }
+
+    /// Why rows cannot be those of the state.
+    pub(super) fn unfit(&self, why: &dyn std::fmt::Display) -> Error {
+        Error::InvalidInput(format!("{}: {why}", self.at))
     }
 }
 
@@ -148,8 +171,20 @@ fn same(a: &[FieldRef], b: &[FieldRef]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| type_of(a) == type_of(b))
 }
 
-fn words(fields: &[FieldRef]) -> String {
-    let fields: Vec<String> =
-        fields.iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
-    fields.join(", ")
+/// Columns in words; where `other` says the same of each, what tells them apart nevertheless.
+fn words(fields: &[FieldRef], other: &[FieldRef]) -> String {
+    let types = |fields: &[FieldRef]| fields.iter().map(|field| field.data_type().clone()).collect::<Vec<_>>();
+    let alike = types(fields) == types(other);
+    let fields = fields.iter().map(|field| match (alike, typed::renamed(field)) {
+        (false, _) => format!("{} {}", field.name(), field.data_type()),
+        (true, None) => format!("{} {}", field.name(), typed::Shape::of_column(field)),
+        (true, Some(renamed)) => {
+            format!(
+                "{} {} (read by other names than written: {renamed})",
+                field.name(),
+                typed::Shape::of_column(field)
+            )
+        }
+    });
+    fields.collect::<Vec<_>>().join(", ")
 }

@@ -2,6 +2,7 @@
 
 use super::Edit;
 use super::change::Change;
+use super::merge::{Merge, of_values};
 use super::open::state_id;
 use super::output::{Output, ROWS, SortingOutput};
 use super::row::{Column, MapRow, StateRow, ValueRow};
@@ -97,11 +98,45 @@ impl<'e, In: StateRow, Out: StateRow> StateEdit<'e, In, Out> {
         StateEdit { edit: self.edit, shape: self.shape, step, shuffled: true }
     }
 
+    /// Says what becomes of rows that are of one key (in a map, of one key and map key), where changed keys have become
+    /// one, or added rows have keys that are there: one row, with what `merge` makes of their values, that lives as long
+    /// as any of them. Of more than two, rows are merged one after the other: those of the state in its order, which is
+    /// that of their hashes, then those that are added as they come. Lists are joined with
+    /// `|mut one, other| { one.extend(other); one }`. Timers need no merge.
+    ///
+    /// ```
+    /// # use millpond_snapshot::{Result, edit::{Edit, ValueRow}};
+    /// # async fn example(edit: &mut Edit) -> Result<()> {
+    /// // From a count for each host and path to one for each host.
+    /// edit.state::<ValueRow<(String, String), u64>>(&"requests".parse()?, &"count".parse()?)?
+    ///     .map(|row| ValueRow { key: row.key.0, value: row.value, expires_at: row.expires_at })
+    ///     .merge(|one, other| one + other)
+    ///     .write()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn merge(
+        self,
+        mut merge: impl FnMut(Out::Value, Out::Value) -> Out::Value + Send + 'e,
+    ) -> MergedEdit<'e, In, Out> {
+        self.try_merge(move |one, other| Ok::<_, std::convert::Infallible>(merge(one, other)))
+    }
+
+    /// As [`StateEdit::merge`], or gives up: an error ends [`write`](MergedEdit::write), which names the key.
+    pub fn try_merge<E: std::fmt::Display>(
+        self,
+        merge: impl FnMut(Out::Value, Out::Value) -> std::result::Result<Out::Value, E> + Send + 'e,
+    ) -> MergedEdit<'e, In, Out> {
+        let merge = of_values(self.shape.at.clone(), merge);
+        MergedEdit { edit: self, merge }
+    }
+
     /// Changes the rows, and writes them.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] if two rows are of one key (in a map, of one key and map key); it names the key. The
-    /// state is then as it was.
+    /// state is then as it was. With [`StateEdit::merge`] they become one.
     pub async fn write(self) -> Result<Written> {
         self.write_with(std::iter::empty()).await
     }
@@ -110,7 +145,15 @@ impl<'e, In: StateRow, Out: StateRow> StateEdit<'e, In, Out> {
     ///
     /// # Errors
     /// As [`StateEdit::write`]: an added row whose key is there already is an error.
-    pub async fn write_with(mut self, added: impl IntoIterator<Item = Out>) -> Result<Written> {
+    pub async fn write_with(self, added: impl IntoIterator<Item = Out>) -> Result<Written> {
+        self.carry_out(added, None).await
+    }
+
+    async fn carry_out(
+        mut self,
+        added: impl IntoIterator<Item = Out>,
+        merge: Option<Merge<'e, Out>>,
+    ) -> Result<Written> {
         let mut added = added.into_iter().peekable();
         self.shuffled |= added.peek().is_some();
         let StateEdit { edit, shape, mut step, shuffled } = self;
@@ -131,13 +174,13 @@ impl<'e, In: StateRow, Out: StateRow> StateEdit<'e, In, Out> {
         let mut rows = Vec::new();
         let mut read = 0;
         let (chunks, written) = if shuffled {
-            let mut output = SortingOutput::new(output, &new, edit.sort_budget);
+            let mut output = SortingOutput::new(output, new.clone(), merge, edit.sort_budget);
             while let Some(batch) = reader.next().await? {
                 read += batch.num_rows() as u64;
                 for row in shape.rows::<In>(&batch)? {
                     step(row, &mut rows)?;
                     if rows.len() >= ROWS {
-                        output.add(new.batch(&rows)?).await?;
+                        output.add(&rows).await?;
                         rows.clear();
                     }
                 }
@@ -145,12 +188,12 @@ impl<'e, In: StateRow, Out: StateRow> StateEdit<'e, In, Out> {
             for row in added {
                 rows.push(row);
                 if rows.len() >= ROWS {
-                    output.add(new.batch(&rows)?).await?;
+                    output.add(&rows).await?;
                     rows.clear();
                 }
             }
-            output.add(new.batch(&rows)?).await?;
-            output.finish::<Out>(&new).await?
+            output.add(&rows).await?;
+            output.finish().await?
         } else {
             let mut output = output;
             while let Some(batch) = reader.next().await? {
@@ -168,6 +211,31 @@ impl<'e, In: StateRow, Out: StateRow> StateEdit<'e, In, Out> {
         state.chunks = chunks;
         edit.changes.push(Change::Rewritten { state: shape.at, read, written });
         Ok(Written { read, written })
+    }
+}
+
+/// Changes to the rows of a state, and what becomes of those that are of one key. Made by [`StateEdit::merge`].
+#[must_use = "nothing is changed before `write`"]
+pub struct MergedEdit<'e, In, Out = In> {
+    edit: StateEdit<'e, In, Out>,
+    merge: Merge<'e, Out>,
+}
+
+impl<In: StateRow, Out: StateRow> MergedEdit<'_, In, Out> {
+    /// Changes the rows, and writes them.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if a row does not fit, or a merge gives up; it names the key. The state is then as it was.
+    pub async fn write(self) -> Result<Written> {
+        self.write_with(std::iter::empty()).await
+    }
+
+    /// Changes the rows, and writes them and `added`, which may come in any order, and of keys that are there.
+    ///
+    /// # Errors
+    /// As [`MergedEdit::write`].
+    pub async fn write_with(self, added: impl IntoIterator<Item = Out>) -> Result<Written> {
+        self.edit.carry_out(added, Some(self.merge)).await
     }
 }
 

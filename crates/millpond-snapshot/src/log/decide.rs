@@ -1,6 +1,6 @@
 //! From where a run goes on that is started under a name that has run before.
 
-use super::{Entry, EntryBody};
+use super::{Entry, EntryBody, SnapshotId};
 use crate::repository::SnapshotAddress;
 
 /// From where a run goes on.
@@ -35,4 +35,16 @@ pub fn continue_from(entries: &[Entry]) -> ContinueDecision {
         _ => None,
     });
     restored_from.map_or(ContinueDecision::Fresh, ContinueDecision::From)
+}
+
+/// The snapshot that a run passes over which begins from nothing although it was not told to: the newest that there is. It is
+/// what its user may have meant to go on from, and forgot to name.
+///
+/// `None` if there is none, or if the last run came to the end of its input: nothing was left to go on with.
+pub fn passed_over(entries: &[Entry]) -> Option<SnapshotId> {
+    let last = entries.iter().rev().find(|entry| entry.belongs_to_run());
+    if last.is_some_and(|entry| matches!(entry.body, EntryBody::Finish { .. })) {
+        return None;
+    }
+    entries.iter().rev().find(|entry| entry.snapshot().is_some()).map(Entry::id)
 }

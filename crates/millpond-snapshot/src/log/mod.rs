@@ -12,7 +12,7 @@ mod entry;
 mod job_log;
 
 pub use codec::MAX_ENTRY_BYTES;
-pub use decide::{ContinueDecision, continue_from};
+pub use decide::{ContinueDecision, continue_from, passed_over};
 pub use entry::{CopiedFrom, Edited, Entry, EntryBody, SnapshotId, SnapshotRecord};
 pub use job_log::{AppendOutcome, JobLog};
 

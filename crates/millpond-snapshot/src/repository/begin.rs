@@ -1,5 +1,6 @@
 //! What a job does with a snapshot before it starts from it.
 
+use super::kept::keep;
 use super::marks::record_fork;
 use super::{Resolved, SnapshotAddress, copy, resolve};
 use crate::Result;
@@ -20,5 +21,9 @@ pub async fn begin_from(store: &Store, address: &str, job: &JobName) -> Result<R
     // Recorded first and read again afterwards: a snapshot that is still there then is kept.
     let id = found.entry.id();
     record_fork(store, &id, job).await?;
-    resolve(store, &id.to_string()).await
+    let found = resolve(store, &id.to_string()).await?;
+    match keep(store, &id).await? {
+        true => Ok(found),
+        false => resolve(store, &id.to_string()).await,
+    }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::jobs::{JobSummary, jobs};
+use super::kept::missing;
 use crate::Result;
 use crate::ids::JobName;
 use crate::log::Entry;
@@ -51,17 +52,31 @@ pub struct Collected {
 /// Deletes the objects of a store that no snapshot names. May be interrupted and run again, and run
 /// while jobs run.
 ///
+/// ```no_run
+/// use millpond_snapshot::repository::{CollectOptions, collect};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let would = collect(&store, CollectOptions { dry_run: true, ..CollectOptions::default() }).await?;
+/// println!("{} objects, {} bytes", would.deleted.len(), would.bytes);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
-/// If any log entry cannot be read, nothing is deleted: what it names is not known.
+/// If any log entry cannot be read, nothing is deleted: what it names is not known. [`Error::Conflict`](crate::Error::Conflict)
+/// if somebody marks a snapshot at this moment that somebody else removes.
 pub async fn collect(store: &Store, options: CollectOptions) -> Result<Collected> {
     let mut listed = store.list(&layout::objects()).await?;
     listed.retain(|object| layout::parse_object(&object.path).is_some());
     let scratch = store.list(&layout::scratch()).await?;
     let jobs = jobs(store).await?;
 
+    let missing = missing(store, &jobs, options.dry_run).await?;
     let named: BTreeSet<_> = jobs
         .iter()
         .flat_map(JobSummary::snapshots)
+        .chain(&missing)
         .filter_map(Entry::snapshot)
         .flat_map(|record| record.manifest.chunks())
         .map(|chunk| chunk.path())

@@ -27,6 +27,19 @@ pub struct Copied {
 /// still missing; what was copied before and is still there keeps its number. `progress` is told how many bytes
 /// of how many are there.
 ///
+/// ```no_run
+/// use millpond_snapshot::repository::{copy, resolve};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let there = Store::open("s3://elsewhere/millpond", OpenMode::CreateIfMissing).await?;
+/// let snapshot = resolve(&store, "flights@42").await?;
+/// let copied = copy(&snapshot, &there, None, |_, _| {}).await?;
+/// println!("{}: {} objects copied, {} there already", copied.id, copied.objects, copied.present);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// [`Error::Conflict`] if the job has an unfinished run there: a new entry in its log would fence it.
 /// [`Error::Corrupt`] if the snapshot is not whole; nothing is published then.

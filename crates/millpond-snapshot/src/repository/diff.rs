@@ -59,6 +59,22 @@ pub struct SnapshotDiff {
 
 /// Compares two snapshots and tells `on_change` of each key that differs. Chunks that both name are not
 /// skipped within a state that changed, but a state whose chunks are all the same is not read.
+///
+/// ```no_run
+/// use millpond_snapshot::repository::{StateDiff, diff, resolve};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let (before, after) = (resolve(&store, "flights@41").await?, resolve(&store, "flights@42").await?);
+/// let found = diff(&before, &after, |state, change| println!("{state}: {:?}", change.after)).await?;
+/// for (state, differs) in &found.common {
+///     if let StateDiff::Rows(counts) = differs {
+///         println!("{state}: {} keys added, {} changed, {} removed", counts.added, counts.changed, counts.removed);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub async fn diff(
     before: &Resolved,
     after: &Resolved,

@@ -41,6 +41,20 @@ const VERSION: u64 = 1;
 
 /// Writes a snapshot to a directory, or to a place in a bucket, that holds no other. What makes the
 /// directory a snapshot is written last: it is complete, or it is none.
+///
+/// ```no_run
+/// use millpond_snapshot::repository::{export, resolve};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let snapshot = resolve(&store, "flights@42").await?;
+/// let exported = export(&snapshot, "/mnt/carried/flights", |_, _| {}).await?;
+/// println!("{} files, {} bytes", exported.files, exported.bytes);
+/// // It is a snapshot like any other, wherever it is carried.
+/// resolve(&store, "/mnt/carried/flights").await?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn export(from: &Resolved, to: &str, mut progress: impl FnMut(u64, u64)) -> Result<Exported> {
     let mut entry = from.entry.clone();
     let record = from.record()?;

@@ -41,6 +41,20 @@ impl JobSummary {
 ///
 /// The picture is consistent: if an entry vanishes while a job is read, a newer one took its place, and
 /// the job is read again.
+///
+/// ```no_run
+/// use millpond_snapshot::repository::jobs;
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// for job in jobs(&store).await? {
+///     for snapshot in job.snapshots() {
+///         println!("{} of {}, {}", snapshot.id(), snapshot.time, snapshot.body.kind());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub async fn jobs(store: &Store) -> Result<Vec<JobSummary>> {
     let mut names: Vec<JobName> = Vec::new();
     for name in store.list_directories(&layout::jobs()).await? {

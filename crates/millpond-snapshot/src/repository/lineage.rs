@@ -28,6 +28,18 @@ pub struct Edge {
 }
 
 /// The steps between all snapshots of a store, job by job, in order.
+///
+/// ```no_run
+/// use millpond_snapshot::repository::{jobs, lineage};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// for edge in lineage(&jobs(&store).await?) {
+///     println!("{} → {}", edge.from, edge.to);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn lineage(jobs: &[JobSummary]) -> Vec<Edge> {
     let mut edges = Vec::new();
     for job in jobs {

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+use super::kept::{keep, put_back};
 use super::resolve::read_entry;
 use crate::ids::{JobName, Sequence, Tag};
 use crate::log::{JobLog, SnapshotId};
@@ -34,7 +35,7 @@ pub struct Mark {
 }
 
 const FORMAT_VERSION: u64 = 1;
-const LIMIT: u64 = 64 * 1024;
+pub(super) const LIMIT: u64 = 64 * 1024;
 
 impl Mark {
     /// A mark made now.
@@ -64,10 +65,28 @@ fn bytes(path: &Path, mark: &Mark) -> Result<Bytes> {
 }
 
 async fn write(store: &Store, path: &Path, mark: &Mark) -> Result<PutOutcome> {
-    store.put_if_absent(path, bytes(path, mark)?).await
+    match store.put_if_absent(path, bytes(path, mark)?).await {
+        // It may be there nevertheless.
+        Err(error) if error.may_have_happened() => match read(store, path).await {
+            Ok(Some(there)) if there == *mark => Ok(PutOutcome::Created),
+            _ => Err(error),
+        },
+        outcome => outcome,
+    }
 }
 
 /// Gives a snapshot a name. Naming the same snapshot so again changes nothing.
+///
+/// ```no_run
+/// use millpond_snapshot::repository::{resolve, tag};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// tag(&store, &"flights@42".parse()?, &"before-upgrade".parse()?, Some("ann".into()), None).await?;
+/// resolve(&store, "flights#before-upgrade").await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`Error::Conflict`] if another snapshot of the job has the name, or this one was removed meanwhile; [`Error::NotFound`] and
@@ -83,14 +102,15 @@ pub async fn tag(
     let path = layout::tag(&id.job, name);
     let new = Mark::new(id.sequence, by, reason);
     if write(store, &path, &new).await? == PutOutcome::Created {
-        return still_there(store, id, &path).await;
+        return promise(store, id, &path).await;
     }
     match read(store, &path).await? {
-        Some(mark) if mark.sequence == id.sequence => Ok(()),
-        // Whoever removed that snapshot did not come to take its name away.
-        Some(mark) if JobLog::open(store, &id.job).read(mark.sequence).await?.is_none() => {
+        // Whoever wrote it may not have come further.
+        Some(mark) if mark.sequence == id.sequence => promise(store, id, &path).await,
+        // The snapshot has gone, and whoever removed it did not come to take its name away.
+        Some(mark) if is_gone(store, SnapshotId { sequence: mark.sequence, ..id.clone() }).await? => {
             store.replace(&path, bytes(&path, &new)?).await?;
-            still_there(store, id, &path).await
+            promise(store, id, &path).await
         }
         Some(mark) => Err(Error::Conflict(format!(
             "{}#{name} names snapshot {}; remove that tag first, or use another name",
@@ -98,6 +118,11 @@ pub async fn tag(
         ))),
         None => Err(Error::Conflict(format!("{}#{name} was removed meanwhile; try again", id.job))),
     }
+}
+
+async fn is_gone(store: &Store, id: SnapshotId) -> Result<bool> {
+    let entry = JobLog::open(store, &id.job).read(id.sequence).await?;
+    Ok(entry.is_none() && !put_back(store, &id).await?)
 }
 
 /// Takes a name away. The snapshot stays.
@@ -123,19 +148,32 @@ pub async fn tags(store: &Store, job: &JobName) -> Result<BTreeMap<Tag, Mark>> {
 }
 
 /// Sees to it that nothing removes a snapshot until [`unpin`].
+///
+/// ```no_run
+/// use millpond_snapshot::repository::{pin, unpin};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let id = "flights@42".parse()?;
+/// pin(&store, &id, None, Some("audit".into())).await?;
+/// unpin(&store, &id).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Conflict`] if it was removed meanwhile; [`Error::NotFound`] and [`Error::InvalidInput`] if there is no such snapshot.
 pub async fn pin(store: &Store, id: &SnapshotId, by: Option<String>, reason: Option<String>) -> Result<()> {
     read_entry(store, id).await?;
     let path = layout::pin(&id.job, id.sequence);
-    if write(store, &path, &Mark::new(id.sequence, by, reason)).await? == PutOutcome::Created {
-        return still_there(store, id, &path).await;
-    }
-    Ok(())
+    write(store, &path, &Mark::new(id.sequence, by, reason)).await?;
+    promise(store, id, &path).await
 }
 
-/// Looks whether a snapshot that has just been marked is still there. Whoever removes it looks for marks when it has gone, and
-/// puts it back: so either the mark is seen there, or it is seen here that there is nothing to mark, and the mark goes.
-async fn still_there(store: &Store, id: &SnapshotId, path: &Path) -> Result<()> {
-    if store.info(&layout::entry(&id.job, id.sequence)).await?.is_some() {
+/// Sees to it that a snapshot which has just been marked stays. Whoever removes it looks for marks when it has gone, and puts
+/// it back: so either the mark is seen there, or it is seen here that there is nothing to mark, and the mark goes.
+async fn promise(store: &Store, id: &SnapshotId, path: &Path) -> Result<()> {
+    if keep(store, id).await? {
         return Ok(());
     }
     store.delete(path).await?;

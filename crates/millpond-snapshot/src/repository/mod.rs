@@ -12,6 +12,7 @@ pub(crate) mod deposit;
 mod diff;
 mod export;
 mod jobs;
+mod kept;
 mod lineage;
 pub(crate) mod marks;
 mod release;

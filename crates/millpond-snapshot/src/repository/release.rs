@@ -27,7 +27,8 @@ pub struct Released {
 /// snapshots of the job, do not name.
 ///
 /// The entries go first. If this is interrupted, objects stay behind that garbage collection finds. An entry that is tagged,
-/// pinned or the origin of another job when it has gone is put back, and its objects stay.
+/// pinned or the origin of another job when it has gone is put back, and its objects stay; if this process dies before it
+/// does that, whoever looks for the entry does it.
 pub async fn release(store: &Store, job: &JobName, removed: &[Entry], remaining: &[Entry]) -> Result<Released> {
     if removed.is_empty() {
         return Ok(Released::default());
@@ -42,16 +43,19 @@ pub async fn release(store: &Store, job: &JobName, removed: &[Entry], remaining:
     for &entry in &back {
         log.append(entry).await?;
     }
+    // Whoever finds an entry gone makes no copy of it.
+    let copies = gone.iter().map(|entry| layout::kept(job, entry.sequence)).collect::<Vec<_>>();
     let kept = back.iter().map(|entry| entry.sequence).collect();
     let mut released = Released { entries: gone.len(), objects: 0, kept };
     if protected.values().flatten().any(|why| matches!(why, Protection::Origin(_))) {
+        store.delete_all(copies).await?;
         return Ok(released);
     }
     let named = objects(remaining.iter().chain(back), None);
     let unnamed = objects(gone, Some(job));
     let unnamed: Vec<_> = unnamed.difference(&named).map(|(hash, kind)| layout::object(*hash, *kind)).collect();
     released.objects = unnamed.len();
-    store.delete_all(unnamed).await?;
+    store.delete_all(unnamed.into_iter().chain(copies).collect()).await?;
     Ok(released)
 }
 

@@ -1,12 +1,17 @@
 //! Removing one snapshot that a person names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use object_store::path::Path;
 
 use super::SnapshotAddress;
 use super::jobs::jobs;
-use super::marks::{Protection, beginning, protected, untag};
+use super::kept::forget;
+use super::marks::{LIMIT, Protection, beginning, protected};
 use super::resolve::read_entry;
-use crate::ids::Tag;
+use crate::ids::{JobName, Tag};
 use crate::log::{AppendOutcome, Entry, EntryBody, JobLog, SnapshotId};
 use crate::store::{Store, layout};
 use crate::{Error, Result};
@@ -36,11 +41,30 @@ pub struct RemoveOptions {
 /// Removes a snapshot: its log entry, at once, and what only it named, with the next garbage
 /// collection.
 ///
+/// ```no_run
+/// use millpond_snapshot::repository::{RemoveOptions, remove};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let options = RemoveOptions { dry_run: true, ..RemoveOptions::default() };
+/// let would = remove(&store, &"flights@42".parse()?, options).await?;
+/// println!("{} bytes would be freed", would.bytes);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// [`Error::Conflict`] if the snapshot is pinned, or tagged and that is not to go with it, if a job began from it and
 /// has none of its own yet, or may be about to, or if a run goes on from it.
 pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> Result<Removal> {
-    let entry = read_entry(store, id).await?;
+    let entry = match read_entry(store, id).await {
+        Err(error @ Error::NotFound(_)) => {
+            // Of an attempt that was interrupted.
+            forget(store, &id.job, std::iter::once(id.sequence)).await?;
+            return Err(error);
+        }
+        entry => entry?,
+    };
     let jobs = jobs(store).await?;
     let mut why: Vec<String> = Vec::new();
     let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
@@ -59,8 +83,9 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     };
     let tags: Vec<Tag> = marks.into_iter().filter_map(tag).collect();
     let address = SnapshotAddress::Entry(id.clone());
-    for other in beginning(store, id).await?.into_keys() {
-        let begun = jobs.iter().filter(|job| job.job == other).flat_map(|job| &job.entries);
+    let forks = beginning(store, id).await?;
+    for other in forks.keys() {
+        let begun = jobs.iter().filter(|job| job.job == *other).flat_map(|job| &job.entries);
         let begun = begun.filter(|entry| match &entry.body {
             EntryBody::Start { restored_from, .. } => restored_from.as_ref() == Some(&address),
             _ => false,
@@ -93,14 +118,19 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
     let bytes = own.iter().map(|chunk| chunk.bytes).sum();
     if !options.dry_run {
-        delete(store, &entry, is_head, &tags).await?;
-        // After it: a name of nothing does no harm, and a snapshot that stays keeps its name.
+        // Before it: a marked entry that is missing is put back.
+        let mut names = Vec::new();
         for tag in &tags {
-            match untag(store, &id.job, tag).await {
-                Err(Error::NotFound(_)) => {}
-                outcome => outcome?,
-            }
+            names.extend(take_tag(store, id, tag).await?);
         }
+        if let Err(refused) = delete(store, &entry, is_head, &forks).await {
+            // A snapshot that stays keeps its names, as far as nobody else has taken them.
+            for (path, mark) in names {
+                store.put_if_absent(&path, mark).await?;
+            }
+            return Err(refused);
+        }
+        forget(store, &id.job, std::iter::once(id.sequence)).await?;
     }
     Ok(Removal { id: id.clone(), objects: objects.len(), bytes, tags })
 }
@@ -115,7 +145,16 @@ fn hinders(mark: &Protection, goes: impl Fn(&Tag) -> bool) -> bool {
     }
 }
 
-async fn delete(store: &Store, entry: &Entry, is_head: bool, going: &[Tag]) -> Result<()> {
+/// Takes a name away from a snapshot; gives what it takes to give it back.
+async fn take_tag(store: &Store, id: &SnapshotId, tag: &Tag) -> Result<Option<(Path, Bytes)>> {
+    let path = layout::tag(&id.job, tag);
+    let mark = store.get(&path, LIMIT).await?;
+    store.delete(&path).await?;
+    Ok(mark.map(|mark| (path, mark)))
+}
+
+/// Deletes an entry of which only `forks` were known to begin from it.
+async fn delete(store: &Store, entry: &Entry, is_head: bool, forks: &BTreeMap<JobName, Timestamp>) -> Result<()> {
     let id = entry.id();
     let log = JobLog::open(store, &id.job);
     let refused = |why: &str| Error::Conflict(format!("{id} is not removed: {why} meanwhile"));
@@ -127,17 +166,16 @@ async fn delete(store: &Store, entry: &Entry, is_head: bool, going: &[Tag]) -> R
             return Err(refused("a run of its job began"));
         }
     }
-    let before = beginning(store, &id).await?;
     store.delete(&layout::entry(&id.job, id.sequence)).await?;
     // Whoever begins from it records that before reading it again: either the record is seen here, or
     // the snapshot was gone there.
-    if beginning(store, &id).await? != before {
+    if beginning(store, &id).await? != *forks {
         log.append(entry).await?;
         return Err(refused("a job began from it"));
     }
-    // The same for whoever tags or pins it; the tags that are going along say nothing new.
+    // The same for whoever tags or pins it.
     let marks = protected(store, &id.job).await?.remove(&id.sequence).unwrap_or_default();
-    if let Some(mark) = marks.iter().find(|mark| hinders(mark, |tag| going.contains(tag))) {
+    if let Some(mark) = marks.iter().find(|mark| hinders(mark, |_| false)) {
         log.append(entry).await?;
         return Err(Error::Conflict(format!("{id} is not removed: {mark} since a moment ago")));
     }

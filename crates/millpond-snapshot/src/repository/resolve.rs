@@ -1,6 +1,6 @@
 //! From an address to a snapshot.
 
-use super::{SnapshotAddress, export, marks};
+use super::{SnapshotAddress, export, kept, marks};
 use crate::hash::HashRange;
 use crate::ids::{JobName, OperatorUid, StateName};
 use crate::log::{Entry, JobLog, SnapshotId, SnapshotRecord};
@@ -37,6 +37,19 @@ impl Resolved {
 
     /// The rows of keyed state whose hash lies in `range`, as a stream of Arrow batches in bounded memory.
     ///
+    /// ```no_run
+    /// use millpond_snapshot::{Store, hash::HashRange, repository::resolve, store::OpenMode};
+    /// # async fn example() -> millpond_snapshot::Result<()> {
+    /// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+    /// let snapshot = resolve(&store, "flights@42").await?;
+    /// let mut rows = snapshot.read(&"sum".parse()?, &"total".parse()?, HashRange::FULL)?;
+    /// while let Some(batch) = rows.next().await? {
+    ///     println!("{} rows of {:?}", batch.num_rows(), batch.schema().fields());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such state, [`Error::InvalidInput`] if it belongs to the operator
     /// and not to keys: its rows stand in the manifest.
@@ -53,6 +66,17 @@ impl Resolved {
 }
 
 /// Finds the snapshot at an address.
+///
+/// ```no_run
+/// use millpond_snapshot::repository::resolve;
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let snapshot = resolve(&store, "flights#before-upgrade").await?;
+/// println!("{} has {} bytes", snapshot.entry.id(), snapshot.record()?.bytes_total);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`Error::InvalidInput`] for what is no address, [`Error::NotFound`] for an address of nothing; it
@@ -80,7 +104,12 @@ pub async fn resolve(store: &Store, address: &str) -> Result<Resolved> {
 
 /// The snapshot of this number.
 pub(super) async fn read_entry(store: &Store, id: &SnapshotId) -> Result<Entry> {
-    match JobLog::open(store, &id.job).read(id.sequence).await? {
+    let log = JobLog::open(store, &id.job);
+    let found = match log.read(id.sequence).await? {
+        None if kept::put_back(store, id).await? => log.read(id.sequence).await?,
+        found => found,
+    };
+    match found {
         None => Err(missing(store, &id.job, &SnapshotAddress::Entry(id.clone())).await?),
         Some(entry) if entry.snapshot().is_none() => Err(not_a_snapshot(&entry)),
         Some(entry) => Ok(entry),

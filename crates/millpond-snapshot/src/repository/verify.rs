@@ -43,6 +43,18 @@ pub struct Verified {
 /// Reads all chunks that the snapshots name, each once, and checks everything that is said of them.
 /// Memory is bounded by the largest chunk. `progress` is told how many bytes of how many are done.
 ///
+/// ```no_run
+/// use millpond_snapshot::repository::{resolve, verify};
+/// use millpond_snapshot::{Store, store::OpenMode};
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let store = Store::open("/var/lib/millpond", OpenMode::Existing).await?;
+/// let snapshot = resolve(&store, "flights@42").await?;
+/// let found = verify(&[snapshot], |done, total| eprintln!("{done} of {total} bytes")).await?;
+/// assert_eq!(found.problems, [], "of {} chunks", found.chunks);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// Only if the store cannot be read. What is wrong with a chunk is a [`Problem`].
 pub async fn verify(snapshots: &[Resolved], mut progress: impl FnMut(u64, u64)) -> Result<Verified> {

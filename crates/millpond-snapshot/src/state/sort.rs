@@ -2,7 +2,8 @@
 //!
 //! Rows are gathered until they fill a budget, sorted, and put aside in a temporary file that has no name, so that
 //! nothing is left behind whatever happens. Whenever there are [`FAN_IN`] files of one size they become one larger
-//! file, so that the merge at the end reads few at a time, a batch of each.
+//! file, so that the merge at the end reads few at a time, a batch of each. Rows of one merge unit come out in the order in
+//! which they went in.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -57,11 +58,10 @@ impl Sorter {
     /// All rows, sorted by hash and merge unit.
     pub(crate) fn finish(mut self) -> Result<SortedRows> {
         let held = self.sorted()?;
-        let files: Vec<File> = self.files.into_iter().flatten().collect();
-        let mut runs = vec![Run::Held(held.into())];
-        for file in files {
-            runs.push(Run::open(file)?);
-        }
+        // The oldest first: what was merged most often.
+        let files = self.files.into_iter().rev().flatten();
+        let mut runs = files.map(Run::open).collect::<Result<Vec<_>>>()?;
+        runs.push(Run::Held(held.into()));
         SortedRows::new(&self.schema, self.columns, runs)
     }
 
@@ -104,7 +104,7 @@ impl Sorter {
             .enumerate()
             .flat_map(|(at, batch)| (0..batch.num_rows()).map(move |row| (at, row)))
             .collect();
-        order.sort_unstable_by(|a, b| keys[a.0].row(a.1).cmp(&keys[b.0].row(b.1)));
+        order.sort_unstable_by(|a, b| keys[a.0].row(a.1).cmp(&keys[b.0].row(b.1)).then(a.cmp(b)));
         let each = (bytes / order.len().max(1)).max(1);
         let most = (BATCH_BYTES / each).clamp(1, BATCH_ROWS);
         let held: Vec<&RecordBatch> = held.iter().collect();
@@ -127,20 +127,18 @@ impl SortedFile {
     }
 }
 
-/// The next rows of a sorted sequence.
-pub(crate) enum Sorted {
-    /// Rows, each of another merge unit than the one before it.
-    Rows(RecordBatch),
-    /// One row, of the same merge unit as the one before it.
-    Again(RecordBatch),
-    /// There are no more.
-    End,
+/// The next rows of a sorted sequence, at least one.
+pub(crate) struct Sorted {
+    pub(crate) rows: RecordBatch,
+    /// For each row, whether it is of the same merge unit as the one before it, which may be the last of the rows before.
+    pub(crate) again: Vec<bool>,
 }
 
 /// Sorted rows, read as they are wanted.
 pub(crate) struct SortedRows {
     columns: usize,
     converter: RowConverter,
+    /// The oldest first.
     heads: Vec<Head>,
     /// The sort key of the row given last.
     last: Option<Vec<u8>>,
@@ -168,32 +166,23 @@ impl SortedRows {
 
     /// All rows, whether of one unit or not.
     fn batches(&mut self) -> impl Iterator<Item = Result<RecordBatch>> {
-        std::iter::from_fn(|| match self.next() {
-            Ok(Sorted::End) => None,
-            Ok(Sorted::Rows(batch) | Sorted::Again(batch)) => Some(Ok(batch)),
-            Err(error) => Some(Err(error)),
-        })
+        std::iter::from_fn(|| self.next().map(|sorted| sorted.map(|sorted| sorted.rows)).transpose())
     }
 
-    /// The next rows.
-    pub(crate) fn next(&mut self) -> Result<Sorted> {
+    /// The next rows, if there are any.
+    pub(crate) fn next(&mut self) -> Result<Option<Sorted>> {
         let mut picked: Vec<(usize, usize)> = Vec::new();
-        loop {
-            let least = (0..self.heads.len()).min_by(|a, b| self.heads[*a].key().cmp(self.heads[*b].key()));
-            let Some(head) = least else { break };
-            if self.last.as_deref() == Some(self.heads[head].key()) {
-                if picked.is_empty() {
-                    let head = &mut self.heads[head];
-                    let row = head.batch.slice(head.at, 1);
-                    head.at += 1;
-                    self.refill()?;
-                    return Ok(Sorted::Again(row));
-                }
-                break;
+        let mut again = Vec::new();
+        // Of those that are alike the first, which is the oldest.
+        while let Some(head) = (0..self.heads.len()).min_by(|a, b| self.heads[*a].key().cmp(self.heads[*b].key()))
+        {
+            let key = self.heads[head].key();
+            again.push(self.last.as_deref() == Some(key));
+            if again.last() == Some(&false) {
+                let last = self.last.get_or_insert_default();
+                last.clear();
+                last.extend_from_slice(key);
             }
-            let last = self.last.get_or_insert_default();
-            last.clear();
-            last.extend_from_slice(self.heads[head].key());
             let from = &mut self.heads[head];
             picked.push((head, from.at));
             from.at += 1;
@@ -203,12 +192,12 @@ impl SortedRows {
             }
         }
         if picked.is_empty() {
-            return Ok(Sorted::End);
+            return Ok(None);
         }
         let batches: Vec<&RecordBatch> = self.heads.iter().map(|head| &head.batch).collect();
         let rows = interleave_record_batch(&batches, &picked).map_err(unsortable)?;
         self.refill()?;
-        Ok(Sorted::Rows(rows))
+        Ok(Some(Sorted { rows, again }))
     }
 
     /// Reads on where a batch is used up.
@@ -224,7 +213,7 @@ impl SortedRows {
                     head.keys = convert(&mut self.converter, &batch, self.columns)?;
                     (head.batch, head.at) = (batch, 0);
                 }
-                None => drop(self.heads.swap_remove(at)),
+                None => drop(self.heads.remove(at)),
             }
         }
         Ok(())
@@ -300,7 +289,6 @@ fn scratch(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use arrow_array::cast::AsArray;
@@ -324,43 +312,37 @@ mod tests {
         rows.map(|((hash, value), key)| (hash, key.unwrap().to_owned(), value)).collect()
     }
 
-    /// Sorts with room for nothing, so that every batch becomes a file; gives the rows, and those said to be repeated.
-    fn sort(batches: &[Vec<(u64, String, u64)>]) -> [Vec<(u64, String, u64)>; 2] {
+    /// Sorts with room for so many bytes; gives the rows, and for each whether it was said to be repeated.
+    fn sort(budget: usize, batches: &[Vec<(u64, String, u64)>]) -> Vec<((u64, String, u64), bool)> {
         let schema = batch(&[]).schema();
-        let mut sorter = Sorter::new(schema, StateKind::Value, 1);
+        let mut sorter = Sorter::new(schema, StateKind::Value, budget);
         for rows in batches {
             sorter.add(batch(rows)).unwrap();
         }
         let mut sorted = sorter.finish().unwrap();
-        let mut found = [vec![], vec![]];
-        loop {
-            match sorted.next().unwrap() {
-                Sorted::Rows(batch) => found[0].extend(read(&batch)),
-                Sorted::Again(batch) => found[1].extend(read(&batch)),
-                Sorted::End => return found,
-            }
+        let mut found = Vec::new();
+        while let Some(Sorted { rows, again }) = sorted.next().unwrap() {
+            assert_eq!(rows.num_rows(), again.len());
+            assert!(!again.is_empty());
+            found.extend(read(&rows).into_iter().zip(again));
         }
+        found
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
+        #![proptest_config(ProptestConfig::with_cases(60))]
         #[test]
-        fn rows_come_out_sorted_and_repeated_units_are_told(
-            batches in prop::collection::vec(prop::collection::vec((0u64..6, "[ab]{0,2}", 0u64..100), 0..5), 0..40),
+        fn rows_come_out_sorted_those_of_one_unit_as_they_went_in_and_are_told(
+            // Room for nothing, so that every batch becomes a file; for a few; for all.
+            budget in prop::sample::select(vec![1, 1000, 1 << 20]),
+            batches in prop::collection::vec(prop::collection::vec((0u64..6, "[ab]{0,2}", 0u64..100), 0..5), 0..60),
         ) {
-            let [rows, again] = sort(&batches);
-            let mut expected: BTreeMap<(u64, String), Vec<u64>> = BTreeMap::new();
-            for (hash, key, value) in batches.iter().flatten().cloned() {
-                expected.entry((hash, key)).or_default().push(value);
-            }
-            let units: Vec<_> = rows.iter().map(|row| (row.0, row.1.clone())).collect();
-            prop_assert_eq!(units, expected.keys().cloned().collect::<Vec<_>>());
-            let mut found: BTreeMap<(u64, String), Vec<u64>> = BTreeMap::new();
-            for (hash, key, value) in rows.into_iter().chain(again) {
-                found.entry((hash, key)).or_default().push(value);
-            }
-            expected.values_mut().chain(found.values_mut()).for_each(|values| values.sort_unstable());
-            prop_assert_eq!(found, expected);
+            let found = sort(budget, &batches);
+            let mut expected: Vec<_> = batches.into_iter().flatten().collect();
+            expected.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+            let unit = |at: usize| (expected[at].0, &expected[at].1);
+            let again: Vec<bool> = (0..expected.len()).map(|at| at > 0 && unit(at) == unit(at - 1)).collect();
+            prop_assert_eq!(found, expected.iter().cloned().zip(again).collect::<Vec<_>>());
         }
     }
 

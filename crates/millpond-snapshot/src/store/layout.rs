@@ -7,6 +7,7 @@
 //! jobs/JOB/log/00000000000000000042.json   an entry of a job's log
 //! jobs/JOB/tags/TAG.json                   a name for a snapshot
 //! jobs/JOB/pins/00000000000000000042.json  a snapshot that nothing may remove
+//! jobs/JOB/kept/00000000000000000042.json  a copy of the entry of a snapshot that somebody marked
 //! jobs/JOB/forks/00000000000000000042-OTHER.json
 //!                                          another job that began from a snapshot of this one
 //! jobs/JOB/run.lock                        local directories only: who runs the job, while somebody does
@@ -104,6 +105,16 @@ pub fn pins(job: &JobName) -> Path {
 /// The pin of a snapshot.
 pub fn pin(job: &JobName, sequence: Sequence) -> Path {
     Path::from(format!("jobs/{job}/pins/{:020}.json", sequence.0))
+}
+
+/// Where copies of the entries of marked snapshots stand.
+pub fn all_kept(job: &JobName) -> Path {
+    Path::from(format!("jobs/{job}/kept"))
+}
+
+/// The copy of the entry of a marked snapshot.
+pub fn kept(job: &JobName, sequence: Sequence) -> Path {
+    Path::from(format!("jobs/{job}/kept/{:020}.json", sequence.0))
 }
 
 /// Where it stands which other jobs began from snapshots of a job.

@@ -41,6 +41,15 @@ impl Store {
     /// Opens the store at a path or URL: `dir`, `file:///dir`, `memory://name`, and with the feature
     /// `cloud` also `s3://`, `gs://` and `az://`, whose credentials come from the environment.
     ///
+    /// ```no_run
+    /// use millpond_snapshot::{Store, store::OpenMode};
+    /// # async fn example() -> millpond_snapshot::Result<()> {
+    /// let store = Store::open("s3://bucket/millpond", OpenMode::CreateIfMissing).await?;
+    /// println!("{} is a store", store.address());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidInput`] for an address that is no store's, [`Error::NotFound`] if there is
     /// none and `mode` does not create it, [`Error::Unsupported`] if it is of a newer version, and

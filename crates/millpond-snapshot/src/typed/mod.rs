@@ -178,6 +178,24 @@ pub fn decode_column<T: DeserializeOwned>(batch: &RecordBatch, name: &str) -> Re
     decode(&Arc::new(field.clone()), batch.column(index))
 }
 
+/// The first row of a column whose value, which was read from it, is written otherwise: a type may hide a conversion that no
+/// column shows. What is found by such a value is not what the column has, and two rows may have become one.
+///
+/// # Errors
+/// [`Error::InvalidInput`] if a value does not fit the column.
+pub fn first_respelled<T: Serialize>(field: &FieldRef, array: &ArrayRef, values: &[T]) -> Result<Option<usize>> {
+    Ok(first_difference(array, &encode(field, values)?))
+}
+
+/// The first row in which two columns of one type differ.
+pub(crate) fn first_difference(one: &ArrayRef, other: &ArrayRef) -> Option<usize> {
+    if one.to_data() == other.to_data() {
+        return None;
+    }
+    let differs = |row: &usize| one.slice(*row, 1).to_data() != other.slice(*row, 1).to_data();
+    (0..one.len().min(other.len())).find(differs)
+}
+
 /// The same field, nullable: a tombstone has no value.
 pub fn nullable(field: &FieldRef) -> FieldRef {
     Arc::new(Field::clone(field).with_nullable(true))

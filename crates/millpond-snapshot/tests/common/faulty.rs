@@ -32,16 +32,40 @@ enum Delayed {
     Delete(Path),
 }
 
+/// An operation that is about to be done.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation<'a> {
+    /// `put`, `get`, `list` or `delete`.
+    pub what: &'static str,
+    /// On which object, or below which path.
+    pub path: Option<&'a Path>,
+    /// What is put there.
+    pub bytes: Option<&'a PutPayload>,
+}
+
 /// An in-memory store whose operations meet the faults that `next` tells, one by one.
 pub struct Faulty {
     pub objects: Arc<InMemory>,
-    next: Arc<dyn Fn(&str) -> Fault + Send + Sync>,
+    next: Arc<dyn Fn(Operation<'_>) -> Fault + Send + Sync>,
     delayed: Arc<Mutex<Vec<Delayed>>>,
 }
 
 impl Faulty {
+    /// Faults for kinds of operation, whatever the object.
     pub fn new(objects: Arc<InMemory>, next: impl Fn(&str) -> Fault + Send + Sync + 'static) -> Self {
+        Faulty::choosing(objects, move |operation| next(operation.what))
+    }
+
+    /// Faults for operations on chosen objects.
+    pub fn choosing(
+        objects: Arc<InMemory>,
+        next: impl Fn(Operation<'_>) -> Fault + Send + Sync + 'static,
+    ) -> Self {
         Faulty { objects, next: Arc::new(next), delayed: Arc::default() }
+    }
+
+    fn meet(&self, what: &'static str, path: Option<&Path>, bytes: Option<&PutPayload>) -> Fault {
+        (self.next)(Operation { what, path, bytes })
     }
 
     /// Lets delayed writes and deletes happen.
@@ -69,7 +93,7 @@ fn failure() -> Error {
 #[async_trait]
 impl ObjectStore for Faulty {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        match (self.next)("put") {
+        match self.meet("put", Some(location), Some(&payload)) {
             Fault::Before => Err(failure()),
             Fault::Late => {
                 self.delayed.lock().unwrap().push(Delayed::Put(location.clone(), payload, options));
@@ -84,14 +108,14 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        match (self.next)("get") {
+        match self.meet("get", Some(location), None) {
             Fault::None => self.objects.get_opts(location, options).await,
             _ => Err(failure()),
         }
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match (self.next)("list") {
+        match self.meet("list", prefix, None) {
             Fault::None => self.objects.list(prefix),
             _ => Box::pin(futures::stream::once(async { Err(failure()) })),
         }
@@ -108,7 +132,7 @@ impl ObjectStore for Faulty {
             let (objects, next, delayed) = (objects.clone(), next.clone(), delayed.clone());
             async move {
                 let location = location?;
-                match next("delete") {
+                match next(Operation { what: "delete", path: Some(&location), bytes: None }) {
                     Fault::Before => Err(failure()),
                     Fault::Late => {
                         delayed.lock().unwrap().push(Delayed::Delete(location));
@@ -126,7 +150,7 @@ impl ObjectStore for Faulty {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        if (self.next)("list") != Fault::None {
+        if self.meet("list", prefix, None) != Fault::None {
             return Err(failure());
         }
         self.objects.list_with_delimiter(prefix).await

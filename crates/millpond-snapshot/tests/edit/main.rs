@@ -9,6 +9,7 @@ mod faulty;
 #[path = "../common/fixture.rs"]
 mod fixture;
 mod keys;
+mod merging;
 mod names;
 mod places;
 #[path = "../common/rows.rs"]

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::runtime::coordinator::drive::RunEnd;
 use crate::runtime::coordinator::publish::Publisher;
 use crate::runtime::launch::{Begun, Launch};
+use crate::state::spill::backend::Backend;
 use crate::stream::env::Env;
 
 /// Where snapshots are kept if nothing else is said.
@@ -88,13 +89,27 @@ impl Job {
         options: RunOptions,
         listen: &Listen,
     ) -> Result<(RunningJob, Option<TcpListener>), Error> {
+        Job::start_launch(self.launch(options)?, listen)
+    }
+
+    /// As [`Job::start`], on a store that is open already.
+    #[cfg(test)]
+    pub(crate) fn start_on(
+        &self,
+        store: millpond_snapshot::Store,
+        options: RunOptions,
+    ) -> Result<RunningJob, Error> {
+        let launch = Launch { store: Some(store), ..self.launch(options)? };
+        Ok(Job::start_launch(launch, &Listen::Off)?.0)
+    }
+
+    fn start_launch(mut launch: Launch, listen: &Listen) -> Result<(RunningJob, Option<TcpListener>), Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("millpond")
             .enable_all()
             .build()
             .map_err(|error| Error::failed(format!("no threads could be started: {error}")))?;
-        let mut launch = self.launch(options)?;
         let address = launch.options.store.clone().unwrap_or_else(|| DEFAULT_STORE.to_owned());
         let interrupt = Arc::new(Notify::new());
         let (requests, asked) = mpsc::channel(16);
@@ -152,7 +167,10 @@ impl Job {
         for warning in derived {
             tracing::warn!("{warning}");
         }
-        Ok(Launch { definition: Arc::clone(&self.definition), plan, job, workers, options, control: None })
+        let backend = Backend::open(&options, &plan, workers / processes)?;
+        let definition = Arc::clone(&self.definition);
+        let (control, store) = (None, None);
+        Ok(Launch { definition, plan, job, workers, options, control, backend, store })
     }
 }
 
@@ -229,9 +247,14 @@ impl RunningJob {
     /// # Errors
     /// If the savepoint is refused or fails; the job goes on, unless it was drained.
     pub fn stop(self, drain: bool) -> Result<RunReport, Error> {
-        let id = self.ask(RequestKind::Stop { drain, tag: None })?;
+        let id = self.begin_stop(drain)?;
         self.outcome(&id)?;
         self.wait()
+    }
+
+    /// Asks for the savepoint and the end; gives the request's id.
+    pub(crate) fn begin_stop(&self, drain: bool) -> Result<String, Error> {
+        self.ask(RequestKind::Stop { drain, tag: None })
     }
 
     /// Ends the run.
@@ -294,7 +317,8 @@ impl RunningJob {
         })
     }
 
-    fn outcome(&self, request: &str) -> Result<String, Error> {
+    /// Waits until it is known what became of a request for a savepoint.
+    pub(crate) fn outcome(&self, request: &str) -> Result<String, Error> {
         let Some(mut view) = self.view.clone() else { return Err(Error::input("ask process 0")) };
         self.runtime.block_on(async {
             loop {

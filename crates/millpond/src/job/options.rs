@@ -1,5 +1,6 @@
 //! How a job is run.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,15 @@ pub struct RunOptions {
     pub cluster: Option<Cluster>,
     /// How often a savepoint is taken. Default: never.
     pub savepoint_every: Option<Duration>,
+    /// Where keyed state is kept. Default: in memory.
+    pub state_backend: StateBackend,
+    /// With state on disk: how many bytes of memory this process uses for it, over all workers and operators. An estimate,
+    /// from a sample of keys; what a batch of records or the writing of a snapshot takes comes on top. Default: 256 MB.
+    pub state_cache: u64,
+    /// With state on disk: the directory for it, on a disk that is large enough. It is scratch, which no run needs after it
+    /// has ended: a run makes a directory of its own there and removes it, and what runs left behind that were killed.
+    /// Default: the system's directory for temporary files.
+    pub state_dir: Option<PathBuf>,
     /// Whether nothing but errors and warnings is printed. Default: yes; a job's command line says no.
     pub quiet: bool,
     /// Where processing time comes from. Default: the system's clock.
@@ -88,10 +98,26 @@ impl Default for RunOptions {
             listen: Listen::Off,
             cluster: None,
             savepoint_every: None,
+            state_backend: StateBackend::default(),
+            state_cache: DEFAULT_STATE_CACHE,
+            state_dir: None,
             quiet: true,
             clock: Clock::default(),
         }
     }
+}
+
+/// How much memory state takes if it may go to disk and nothing is said.
+const DEFAULT_STATE_CACHE: u64 = 256_000_000;
+
+/// Where keyed state is kept while a job runs. Snapshots are the same either way: a run can go on with the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum StateBackend {
+    /// All of it in memory.
+    #[default]
+    Memory,
+    /// Keys that were used lately in memory, the others on a local disk.
+    Disk,
 }
 
 /// What becomes of output that a snapshot has prepared, and that is not known to be committed.

@@ -9,6 +9,7 @@ use crate::stream::record::{Data, Record};
 use crate::time::EventTime;
 
 /// Which clock a timer goes by.
+// In the order in which a keyed operator declares its timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeDomain {
     /// The watermark.

@@ -91,10 +91,12 @@ impl<K: Key> KeyedCore<K> {
         setup.cursor.set_now(context.clock.now());
         let keys = setup.keys::<K>();
         let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
+        states.spill_to(context.backend.spill());
         if let Err(error) = context.restored.keyed(operator, context.range(), &mut states, &context.handle) {
             context.build_failed(operator, error);
         }
         let part = PartSender::new(context, operator, setup.operator);
+        context.writer.expect_one_more();
         let floor = floor(&reached.get(), context.range());
         KeyedCore {
             states,
@@ -124,6 +126,7 @@ impl<K: Key> KeyedCore<K> {
         mut logic: impl FnMut(&T, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
     ) -> Result<(), Failure> {
         self.read_clock();
+        self.states.fault_in(batch.iter().map(|record| (record.hash, &record.key))).map_err(Failure::new)?;
         let KeyedCore { states, slots, timers, now, .. } = self;
         states.find(batch.iter().map(|record| (record.hash, &record.key)), slots);
         let (watermark, now) = (self.watermark.max(self.floor), *now);
@@ -133,6 +136,25 @@ impl<K: Key> KeyedCore<K> {
             logic(value, &mut KeyedContext { plain, key, timers })
         })?;
         self.states.settle();
+        self.make_room()
+    }
+
+    /// Evicts keys if too many are resident.
+    #[inline]
+    fn make_room(&mut self) -> Result<(), Failure> {
+        if !self.states.spills() {
+            return Ok(());
+        }
+        while self.states.is_crowded() {
+            if self.states.is_copying() {
+                // The copy needs the keys where they are. It gets on faster than they come.
+                self.copy(COPY_SLICE);
+                return Ok(());
+            }
+            if !self.states.evict().map_err(Failure::new)? {
+                return Ok(());
+            }
+        }
         Ok(())
     }
 
@@ -165,7 +187,9 @@ impl<K: Key> KeyedCore<K> {
     ) -> Result<Wake, Failure> {
         self.read_clock();
         self.fire(TimeDomain::Processing, self.now, out, on_timer)?;
-        let mut wake = match self.timers.processing.borrow().first() {
+        let resident = self.timers.processing.borrow().first();
+        let evicted = self.states.next_due(TimeDomain::Processing as usize);
+        let mut wake = match resident.into_iter().chain(evicted).min() {
             Some(next) => {
                 let wait = next.as_millis().saturating_sub(self.now.as_millis()).max(1);
                 Wake::After(Duration::from_millis(wait.unsigned_abs()))
@@ -197,7 +221,26 @@ impl<K: Key> KeyedCore<K> {
             TimeDomain::Processing => Rc::clone(&self.timers.processing),
         };
         loop {
-            let Some((time, slot)) = store.borrow_mut().pop(now) else { return Ok(()) };
+            // Those of evicted keys too, in the order of their time; some at a time.
+            let (up_to, more) = self.states.fault_in_due(domain as usize, now).map_err(Failure::new)?;
+            self.fire_resident(domain, &store, up_to, out, &mut on_timer)?;
+            self.make_room()?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn fire_resident<O: Data, S: Data>(
+        &mut self,
+        domain: TimeDomain,
+        store: &RefCell<TimerStore>,
+        up_to: EventTime,
+        out: &mut Outputs<Record<O>, Record<S>>,
+        on_timer: &mut impl FnMut(Timer, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
+    ) -> Result<(), Failure> {
+        loop {
+            let Some((time, slot)) = store.borrow_mut().pop(up_to) else { return Ok(()) };
             let key = self.states.select_slot(slot);
             let due = Due { key, timer: Timer { time, domain } };
             for_each_record(std::slice::from_ref(&due), |due| {
@@ -218,7 +261,7 @@ impl<K: Key> KeyedCore<K> {
         let watermark = watermark.max(self.floor);
         self.reached.set(vec![RangeWatermark { start: range.start(), end: range.end(), watermark }]);
         let frozen = self.part.freeze(epoch)?;
-        self.states.freeze(frozen.is_whole());
+        self.states.freeze(frozen.is_whole()).map_err(Failure::new)?;
         self.frozen = Some(frozen);
         Ok(())
     }
@@ -228,7 +271,9 @@ impl<K: Key> KeyedCore<K> {
             && let Some(frozen) = self.frozen.take()
         {
             let states = self.states.declarations().map(|state| (state.name.clone(), state.kind));
-            self.part.write(frozen, states.zip(rows).map(|((name, kind), rows)| (name, kind, rows)).collect());
+            let keyed = states.zip(rows).map(|((name, kind), rows)| (name, kind, rows)).collect();
+            let spilled = self.states.take_spilled();
+            self.part.write(frozen, spilled, keyed);
         }
     }
 }

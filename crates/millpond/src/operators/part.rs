@@ -13,6 +13,7 @@ use crate::runtime::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::runtime::writer::Part;
 use crate::state::rows::KeyedRows;
 use crate::state::setup::{OperatorSetup, RegisteredOperatorState};
+use crate::state::spill::part::SpilledPart;
 
 /// Sends a subtask's parts.
 pub(crate) struct PartSender {
@@ -71,7 +72,12 @@ impl PartSender {
     }
 
     /// Hands the part of a subtask with keyed state to the writer.
-    pub(crate) fn write(&self, frozen: Frozen, keyed: Vec<(StateName, StateKind, KeyedRows)>) {
+    pub(crate) fn write(
+        &self,
+        frozen: Frozen,
+        spilled: Option<SpilledPart>,
+        keyed: Vec<(StateName, StateKind, KeyedRows)>,
+    ) {
         self.context.writer.submit(Part {
             job: self.context.job.clone(),
             epoch: frozen.epoch,
@@ -80,6 +86,7 @@ impl PartSender {
             subtask: self.context.worker,
             range: self.context.range(),
             whole: frozen.whole,
+            spilled,
             keyed,
             operator_states: frozen.operator_states,
             lost: Arc::clone(&self.lost),

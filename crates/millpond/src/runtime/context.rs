@@ -20,6 +20,7 @@ use crate::dataflow::flow::Flow;
 use crate::error::Error;
 use crate::job::plan::Plan;
 use crate::source::rate::RateLimiter;
+use crate::state::spill::backend::Backend;
 
 /// One worker's part of a run. Shared by the operators of the worker, and dropped with them.
 pub(crate) struct WorkerContext {
@@ -38,6 +39,7 @@ pub(crate) struct WorkerContext {
     pub(crate) writer: Rc<Writer>,
     pub(crate) restored: Arc<Restored>,
     pub(crate) clock: Clock,
+    pub(crate) backend: Backend,
     /// The limits of the sources of this process, by operator.
     pub(crate) limiters: Arc<Mutex<HashMap<usize, Arc<RateLimiter>>>>,
     /// Workers of this process.

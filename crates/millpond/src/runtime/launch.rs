@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use millpond_snapshot::log::{ContinueDecision, Entry, EntryBody, JobLog, continue_from};
+use millpond_snapshot::log::{ContinueDecision, Entry, EntryBody, JobLog, continue_from, passed_over};
 use millpond_snapshot::repository::SnapshotAddress;
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{JobName, Sequence, Store};
@@ -30,6 +30,7 @@ use crate::job::definition::Definition;
 use crate::job::options::RunOptions;
 use crate::job::plan::Plan;
 use crate::job::restore_plan::{RestoreFlags, RestorePlan};
+use crate::state::spill::backend::Backend;
 
 /// A job whose run is about to begin.
 pub(crate) struct Launch {
@@ -40,6 +41,9 @@ pub(crate) struct Launch {
     pub(crate) options: RunOptions,
     /// Where the control server listens.
     pub(crate) control: Option<String>,
+    /// The store, if it is open already: tests give one that fails.
+    pub(crate) store: Option<Store>,
+    pub(crate) backend: Backend,
 }
 
 /// A run that has its place in the log.
@@ -64,14 +68,17 @@ impl Launch {
     /// Opens the store, decides what to start from, checks that it fits, and takes the run's place in the log.
     pub(crate) async fn begin(self, address: &str) -> Result<Begun, Error> {
         let meeting = self.meeting()?;
-        let Launch { definition, plan, job, workers, options, control } = self;
+        let Launch { definition, plan, job, workers, options, control, store, backend } = self;
         // A snapshot of the store that is asked for must be there, and so must the store.
         let wanted = options.from.as_deref().map(str::parse::<SnapshotAddress>).transpose()?;
         let mode = match wanted {
             None | Some(SnapshotAddress::Directory(_)) => OpenMode::CreateIfMissing,
             Some(_) => OpenMode::Existing,
         };
-        let store = Store::open(address, mode).await?;
+        let store = match store {
+            Some(store) => store,
+            None => Store::open(address, mode).await?,
+        };
         let log = JobLog::open(&store, &job);
         let mut me = Holder::this(new_id()?, control);
         let mut claimed = None;
@@ -80,7 +87,12 @@ impl Launch {
             let mut entries = scene.entries(&log).await?;
             let (start, directions) = starting_point(&entries, &options);
             let base = match start {
-                Some(address) => Some(scene.base(&address).await?),
+                Some(address) => {
+                    // What does not fit is refused before anything is marked or copied for it.
+                    let found = scene.find(&address).await?;
+                    fit(&plan, &job, &store, Some(&found), &directions.flags)?;
+                    Some(scene.base(&address).await?)
+                }
                 None => None,
             };
             if let Some(base) = &base
@@ -96,6 +108,7 @@ impl Launch {
                 Some(claim) => claim,
                 None => Claim::take(&store, &job, &me, &entries, options.take_over).await?,
             };
+            let forgotten = if base.is_none() && !options.fresh { passed_over(&entries) } else { None };
             let past = base.as_ref().map_or_else(Vec::new, |base| past(&entries, base, &job)).into();
             let next = entries.last().map_or(Sequence::FIRST, |entry| entry.sequence.next());
             let start = EntryBody::Start {
@@ -105,6 +118,12 @@ impl Launch {
             };
             // If another run took the number, what it did may change what to start from.
             if let Some(history) = History::start(&store, &job, next, start, entries).await? {
+                if let Some(snapshot) = forgotten {
+                    tracing::warn!(
+                        "job '{job}' begins anew, although there is {snapshot}: to go on from there, cancel it and start it \
+                         with -s {snapshot}; if it is meant, say --fresh"
+                    );
+                }
                 break (claim, history, base, past, restored, restore_plan, directions);
             }
             claimed = Some(claim);
@@ -145,6 +164,7 @@ impl Launch {
             publisher,
             stopping: None,
             workers,
+            backend,
             meeting,
         };
         Ok(Begun { session, restored, restore_plan, view })
@@ -184,6 +204,7 @@ impl Launch {
                 store: store.clone(),
                 handle: tokio::runtime::Handle::current(),
                 clock: self.options.clock.clone(),
+                backend: self.backend.clone(),
                 process: self.options.cluster.as_ref().map_or(0, |cluster| cluster.process),
                 processes: sockets.len(),
                 threads,

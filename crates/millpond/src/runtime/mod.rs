@@ -20,6 +20,8 @@ pub(crate) mod lost;
 pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod past;
+#[cfg(test)]
+mod protocol_tests;
 pub(crate) mod restart;
 pub(crate) mod restore;
 pub(crate) mod run;

@@ -73,8 +73,7 @@ impl Restored {
                 }
             }
         }
-        states.restored();
-        Ok(())
+        states.restored()
     }
 
     /// Gives operator states their rows: dealt out to `workers`, or whole.

@@ -32,6 +32,7 @@ use crate::job::definition::Definition;
 use crate::job::options::RunOptions;
 use crate::job::plan::Plan;
 use crate::job::restore_plan::RestoreFlags;
+use crate::state::spill::backend::Backend;
 
 /// How long workers in other processes have to hear that an attempt is over.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
@@ -55,6 +56,7 @@ pub(crate) struct Session {
     /// A stop whose savepoint was published and whose last entry was not written yet.
     pub(crate) stopping: Option<Asked>,
     pub(crate) workers: usize,
+    pub(crate) backend: Backend,
     pub(crate) meeting: Option<Meeting>,
 }
 impl Session {
@@ -66,7 +68,11 @@ impl Session {
         requests: mpsc::Receiver<Request>,
         interrupt: Arc<Notify>,
     ) -> (Result<(RunEnd, Option<SnapshotId>), Error>, Publisher) {
-        let outcome = self.attempts(restored, requests, &interrupt).await;
+        let mut outcome = self.attempts(restored, requests, &interrupt).await;
+        if let (Err(error), Some(end)) = (&outcome, self.ended()) {
+            tracing::debug!(%error, "the log says that the run is over");
+            outcome = Ok(end);
+        }
         self.publisher.status(match &outcome {
             Ok(RunEnd::Finished | RunEnd::Stopped(_)) => JobStatus::Finished,
             Ok(RunEnd::Cancelled | RunEnd::Interrupted) => JobStatus::Cancelled,
@@ -129,6 +135,10 @@ impl Session {
             self.failed(&report.operator, report.to_string(), true).await?;
             tracing::warn!("{report}; starting again in {delay:?}");
             last = Some(report);
+            if let Some(found) = self.history.take_found() {
+                tracing::info!("{} was published after all", found.id());
+                self.base = Some(found);
+            }
             let interrupted = async {
                 tokio::select! {
                     () = tokio::time::sleep(delay) => None,
@@ -175,6 +185,7 @@ impl Session {
             store: self.store.clone(),
             handle: tokio::runtime::Handle::current(),
             clock: self.options.clock.clone(),
+            backend: self.backend.clone(),
             process: 0,
             processes,
             threads,
@@ -238,6 +249,18 @@ impl Session {
         let (meeting, sockets) = met.await.map_err(Error::failed)?;
         self.meeting = Some(meeting);
         sockets
+    }
+
+    /// How the run ended, if the log says so and it was not known.
+    fn ended(&self) -> Option<RunEnd> {
+        match self.history.end()? {
+            EntryBody::Stop { snapshot, .. } => {
+                Some(RunEnd::Stopped(SnapshotId { job: self.job.clone(), sequence: *snapshot }.to_string()))
+            }
+            EntryBody::Cancel { .. } => Some(RunEnd::Cancelled),
+            EntryBody::Finish { .. } => Some(RunEnd::Finished),
+            _ => None,
+        }
     }
 
     async fn cancelled(&mut self) -> Result<RunEnd, Error> {

@@ -36,9 +36,18 @@ impl Scene<'_> {
         )))
     }
 
-    /// Finds the snapshot that the run is to begin from, and sees to it that it stays.
+    /// Finds the snapshot that the run is to begin from. Nothing is written.
+    pub(crate) async fn find(&self, address: &str) -> Result<Entry, Error> {
+        self.found(address, repository::resolve(self.store, address).await).await
+    }
+
+    /// As [`Scene::find`], and sees to it that the snapshot stays: it is marked, or, if it stands in a directory, copied.
     pub(crate) async fn base(&self, address: &str) -> Result<Entry, Error> {
-        let error = match repository::begin_from(self.store, address, self.job).await.map_err(Error::from) {
+        self.found(address, repository::begin_from(self.store, address, self.job).await).await
+    }
+
+    async fn found(&self, address: &str, found: millpond_snapshot::Result<Resolved>) -> Result<Entry, Error> {
+        let error = match found.map_err(Error::from) {
             Ok(Resolved { entry, .. }) => return Ok(entry),
             Err(error) if error.kind() == ErrorKind::Damaged => error,
             Err(error) => return Err(error),

@@ -29,6 +29,7 @@ use crate::error::{Error, ErrorKind};
 use crate::job::definition::Definition;
 use crate::job::plan::Plan;
 use crate::source::rate::RateLimiter;
+use crate::state::spill::backend::Backend;
 use crate::stream::env::Env;
 
 /// The longest a worker sleeps without looking around.
@@ -48,6 +49,7 @@ pub(crate) struct Team {
     pub(crate) store: Store,
     pub(crate) handle: Handle,
     pub(crate) clock: Clock,
+    pub(crate) backend: Backend,
     pub(crate) process: usize,
     pub(crate) processes: usize,
     /// Workers of this process.
@@ -221,6 +223,7 @@ fn build(
         writer: Rc::new(writer),
         restored: Arc::clone(&team.restored),
         clock: team.clock.clone(),
+        backend: team.backend.clone(),
         limiters: Arc::clone(&team.limiters),
         read: Rc::default(),
         build_error: RefCell::default(),

@@ -1,15 +1,17 @@
 //! The thread of a worker that writes its part of snapshots.
 //!
 //! One thread a worker, and one queue: parts become durable in the order in which they were frozen, so that a later
-//! delta never comes before an earlier one.
+//! delta never comes before an earlier one. What is small waits for the parts of the worker's other operators and shares an
+//! object with them: the snapshot needs them all before it is one, and a snapshot each second must not be many objects.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use millpond_snapshot::chunk::{ChunkKind, ChunkMeta, EncodedChunk, StateKind, encode_chunk};
+use millpond_snapshot::chunk::{ChunkKind, ChunkMeta, ChunkRef, EncodedChunk, StateKind, encode_chunk};
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::{JobName, StateName, Store};
 use tokio::runtime::Handle;
@@ -18,9 +20,16 @@ use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
 use crate::state::rows::KeyedRows;
+use crate::state::spill::part::SpilledPart;
 
 /// About how many rows a chunk has at most.
 const CHUNK_ROWS: usize = 1 << 20;
+
+/// A part of so many bytes is written at once and shares no object.
+const LARGE: usize = 1 << 20;
+
+/// So many bytes of one part are written before more of it are encoded.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// A subtask's part of a snapshot, copied and ready to be written.
 pub(crate) struct Part {
@@ -33,6 +42,8 @@ pub(crate) struct Part {
     pub(crate) range: HashRange,
     /// Whether the last part was lost, so that this one holds everything.
     pub(crate) whole: bool,
+    /// What keys have that are not resident; it counts before what `keyed` has.
+    pub(crate) spilled: Option<SpilledPart>,
     pub(crate) keyed: Vec<(StateName, StateKind, KeyedRows)>,
     pub(crate) operator_states: Vec<(StateName, Vec<String>)>,
     /// Set if the part could not be written: the next one must then be whole.
@@ -44,26 +55,39 @@ pub(crate) struct Part {
 pub(crate) struct Writer {
     queue: Option<mpsc::Sender<Part>>,
     thread: Option<JoinHandle<()>>,
+    /// How many operators of the worker send a part in each epoch.
+    operators: Arc<AtomicUsize>,
 }
 
 impl Writer {
     /// Starts the thread. `outbox` gets an acknowledgement for each part.
     pub(crate) fn start(worker: usize, store: Store, handle: Handle, outbox: Outbox) -> Result<Self, Error> {
         let (queue, parts) = mpsc::channel::<Part>();
+        let operators = Arc::new(AtomicUsize::new(0));
+        let mut desk = Desk {
+            store,
+            handle,
+            outbox,
+            operators: Arc::clone(&operators),
+            epoch: 0,
+            seen: BTreeMap::new(),
+            held: Vec::new(),
+        };
         let thread = std::thread::Builder::new()
             .name(format!("snapshot-{worker}"))
             .spawn(move || {
                 for part in parts {
-                    let (epoch, operator, lost) = (part.epoch, part.uid.clone(), Arc::clone(&part.lost));
-                    let written = catch_unwind(AssertUnwindSafe(|| write(part, &store, &handle)));
-                    outbox.send(written.unwrap_or_else(|_| {
-                        lost.store(true, Ordering::Relaxed);
-                        ToCoordinator::Declined { epoch, operator, reason: "writing it panicked".to_owned() }
-                    }));
+                    desk.take(part);
                 }
+                desk.write_held();
             })
             .map_err(|error| Error::failed(format!("no thread for snapshots could be started: {error}")))?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+        Ok(Writer { queue: Some(queue), thread: Some(thread), operators })
+    }
+
+    /// Notes that one more operator will send a part in each epoch; before any does.
+    pub(crate) fn expect_one_more(&self) {
+        self.operators.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn submit(&self, part: Part) {
@@ -83,46 +107,170 @@ impl Drop for Writer {
     }
 }
 
-fn write(part: Part, store: &Store, handle: &Handle) -> ToCoordinator {
-    let Part { job, epoch, operator, uid, subtask, range, whole, keyed, operator_states, lost } = part;
-    if !whole && lost.load(Ordering::Relaxed) {
-        // It was frozen before the loss was known, as a change to a part that no snapshot has.
-        let reason =
-            "an earlier part was lost, so that this one is not enough; the next one will be whole".to_owned();
-        return ToCoordinator::Declined { epoch, operator: uid, reason };
+/// Whose part it is.
+struct Sender {
+    epoch: u64,
+    operator: usize,
+    uid: String,
+    subtask: usize,
+    lost: Arc<AtomicBool>,
+}
+
+impl Sender {
+    fn declined(&self, reason: String) -> ToCoordinator {
+        ToCoordinator::Declined { epoch: self.epoch, operator: self.uid.clone(), reason }
     }
-    match write_keyed(&job, keyed, range, store, handle) {
-        Ok(mut states) => {
-            let rows = operator_states.into_iter();
-            states.extend(rows.map(|(name, rows)| StatePart { name, chunks: Vec::new(), rows }));
-            ToCoordinator::Acknowledged(Acknowledgement { epoch, operator, subtask, states })
-        }
-        Err(error) => {
-            lost.store(true, Ordering::Relaxed);
-            ToCoordinator::Declined { epoch, operator: uid, reason: error.to_string() }
-        }
+
+    /// It could not be written: the next one must be whole.
+    fn lost(&self, reason: String) -> ToCoordinator {
+        self.lost.store(true, Ordering::Relaxed);
+        self.declined(reason)
     }
 }
 
-/// Writes all states of a part in one go, so that small ones share an object.
-fn write_keyed(
-    job: &JobName,
-    keyed: Vec<(StateName, StateKind, KeyedRows)>,
-    range: HashRange,
-    store: &Store,
-    handle: &Handle,
-) -> Result<Vec<StatePart>, Error> {
-    let mut names = Vec::new();
-    let mut chunks = Vec::new();
-    for (name, state, rows) in keyed {
-        let encoded = encode(job, state, rows, range)?;
-        names.push((name, encoded.len()));
-        chunks.extend(encoded);
+/// An encoded part.
+struct Encoded {
+    sender: Sender,
+    /// The keyed states, each with those of its chunks that are in the store.
+    keyed: Vec<(StateName, Vec<ChunkRef>)>,
+    /// Chunks that are not, each with the number of its state.
+    chunks: Vec<(usize, EncodedChunk)>,
+    operator_states: Vec<(StateName, Vec<String>)>,
+}
+
+impl Encoded {
+    fn add(&mut self, state: usize, chunks: Vec<EncodedChunk>) {
+        self.chunks.extend(chunks.into_iter().map(|chunk| (state, chunk)));
     }
-    let mut references = handle.block_on(store.put_chunks(chunks))?.into_iter();
-    let part =
-        |(name, count)| StatePart { name, chunks: references.by_ref().take(count).collect(), rows: Vec::new() };
-    Ok(names.into_iter().map(part).collect())
+
+    fn bytes(&self) -> usize {
+        self.chunks.iter().map(|(_, chunk)| chunk.bytes.len()).sum()
+    }
+}
+
+/// What the thread works with.
+struct Desk {
+    store: Store,
+    handle: Handle,
+    outbox: Outbox,
+    operators: Arc<AtomicUsize>,
+    /// The epoch of the parts that are held.
+    epoch: u64,
+    /// How many parts there were, of epochs that lack some.
+    seen: BTreeMap<u64, usize>,
+    held: Vec<Encoded>,
+}
+
+impl Desk {
+    /// Encodes a part and writes it: at once if it is large or the last of its epoch, and with the others of its epoch
+    /// otherwise.
+    fn take(&mut self, part: Part) {
+        // One epoch at a time: an operator may be ahead of the others if a snapshot took too long, and its parts must become
+        // durable in order.
+        if part.epoch != self.epoch {
+            self.write_held();
+            self.epoch = part.epoch;
+        }
+        let seen = self.seen.entry(part.epoch).or_default();
+        *seen += 1;
+        let last = *seen >= self.operators.load(Ordering::Relaxed);
+        if last {
+            self.seen.remove(&part.epoch);
+        }
+        if let Some(encoded) = self.encode(part) {
+            if encoded.bytes() >= LARGE {
+                self.write(vec![encoded]);
+            } else {
+                self.held.push(encoded);
+            }
+        }
+        if last {
+            self.write_held();
+        }
+    }
+
+    fn encode(&self, part: Part) -> Option<Encoded> {
+        let Part { job, epoch, operator, uid, subtask, range, whole, spilled, keyed, operator_states, lost } =
+            part;
+        let sender = Sender { epoch, operator, uid, subtask, lost };
+        if !whole && sender.lost.load(Ordering::Relaxed) {
+            // It was frozen before the loss was known, as a change to a part that no snapshot has.
+            let reason = "an earlier part was lost, so that this one is not enough; the next one will be whole";
+            self.outbox.send(sender.declined(reason.to_owned()));
+            return None;
+        }
+        let names = keyed.iter().map(|(name, ..)| (name.clone(), Vec::new())).collect();
+        let mut encoded = Encoded { sender, keyed: names, chunks: Vec::new(), operator_states };
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(spilled) = spilled {
+                let kinds: Vec<_> = keyed.iter().map(|(_, kind, _)| *kind).collect();
+                spilled.for_each_group(range, |(part, rows)| {
+                    for (state, rows) in rows.into_iter().enumerate() {
+                        encoded.add(state, encode(&job, kinds[state], rows, part)?);
+                    }
+                    // What is not resident may be more than memory holds.
+                    if encoded.bytes() >= WAITING_BYTES { self.put(&mut [&mut encoded]) } else { Ok(()) }
+                })?;
+            }
+            for (state, (_, kind, rows)) in keyed.into_iter().enumerate() {
+                encoded.add(state, encode(&job, kind, rows, range)?);
+            }
+            Ok::<_, Error>(())
+        }));
+        let problem = match done {
+            Ok(Ok(())) => return Some(encoded),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "encoding it panicked".to_owned(),
+        };
+        self.outbox.send(encoded.sender.lost(problem));
+        None
+    }
+
+    fn write_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.write(held);
+    }
+
+    /// Writes parts in one go, so that small chunks share objects, and acknowledges them. They become durable together, or
+    /// all are lost.
+    fn write(&self, mut parts: Vec<Encoded>) {
+        let put = || self.put(&mut parts.iter_mut().collect::<Vec<_>>());
+        let problem = match catch_unwind(AssertUnwindSafe(put)) {
+            Ok(Ok(())) => return parts.into_iter().for_each(|part| self.outbox.send(acknowledged(part))),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "writing it panicked".to_owned(),
+        };
+        for part in &parts {
+            self.outbox.send(part.sender.lost(problem.clone()));
+        }
+    }
+
+    /// Puts the chunks of parts that wait into the store.
+    fn put(&self, parts: &mut [&mut Encoded]) -> Result<(), Error> {
+        let (mut places, mut chunks) = (Vec::new(), Vec::new());
+        for (part, encoded) in parts.iter_mut().enumerate() {
+            for (state, chunk) in encoded.chunks.drain(..) {
+                places.push((part, state));
+                chunks.push(chunk);
+            }
+        }
+        let references = self.handle.block_on(self.store.put_chunks(chunks))?;
+        for ((part, state), reference) in places.into_iter().zip(references) {
+            parts[part].keyed[state].1.push(reference);
+        }
+        Ok(())
+    }
+}
+
+/// The acknowledgement of a part that has been written.
+fn acknowledged(part: Encoded) -> ToCoordinator {
+    let Encoded { sender, keyed, operator_states, .. } = part;
+    let keyed = keyed.into_iter().map(|(name, chunks)| StatePart { name, chunks, rows: Vec::new() });
+    let operator_states =
+        operator_states.into_iter().map(|(name, rows)| StatePart { name, chunks: Vec::new(), rows });
+    let states = keyed.chain(operator_states).collect();
+    let Sender { epoch, operator, subtask, .. } = sender;
+    ToCoordinator::Acknowledged(Acknowledgement { epoch, operator, subtask, states })
 }
 
 /// Encodes the rows of one state: nothing if nothing changed, several chunks if there are many.

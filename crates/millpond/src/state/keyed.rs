@@ -15,6 +15,10 @@ use super::evolution::{Outcome, Trouble, Values};
 use super::keys::{KeyTable, Slot};
 use super::rows::{KeyedRows, Rows, TypedKeys};
 use super::slabs::Slabs;
+use super::spill::keyed::Spill;
+use super::spill::part::{SpilledPart, SpilledRows};
+use super::spill::row::Victims;
+use super::tracker::Extent;
 use crate::error::Error;
 use crate::time::EventTime;
 
@@ -50,6 +54,10 @@ impl Cursor {
     pub(crate) fn tombstone(&self, slot: Slot) {
         self.tombstoned.borrow_mut().insert(slot);
     }
+    /// The tombstone for `slot` is written elsewhere.
+    pub(crate) fn forget_tombstone(&self, slot: Slot) {
+        self.tombstoned.borrow_mut().remove(&slot);
+    }
 }
 
 /// One keyed state of a subtask, whatever its types.
@@ -62,9 +70,8 @@ pub(crate) trait Store {
     fn touch(&self, _slots: &[Slot]) {}
     /// Whether entries can expire.
     fn expires(&self) -> bool;
-    /// Marks what a snapshot must take: what changed since the last one, or everything, if that was asked for or comes to
-    /// much the same. Says whether it is everything. `keys` is how many keys the operator has.
-    fn freeze(&mut self, everything: bool, keys: usize) -> bool;
+    /// Marks what a snapshot must take, and says whether that is everything. `keys` is how many keys the operator has.
+    fn freeze(&mut self, extent: Extent, keys: usize) -> bool;
     /// Copies rows of the frozen snapshot, at most `budget`, which is reduced. `true` when nothing is left to copy.
     fn copy_slice(&mut self, budget: &mut usize) -> bool;
     /// The slots of the rows copied so far.
@@ -77,6 +84,15 @@ pub(crate) trait Store {
     fn restore_evolved(&mut self, slots: &[Slot], batch: &RecordBatch, outcome: &Outcome) -> Result<(), Trouble>;
     /// Removes what the tombstones of a chunk name.
     fn restore_dead(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error>;
+    /// About how many bytes of memory the key in `slot` takes here.
+    fn weight(&self, slot: Slot) -> usize;
+    /// Writes all that the `victims` have here to their rows, and forgets it. Not while a snapshot is copied.
+    fn evict(&mut self, victims: &mut Victims) -> Result<(), Error>;
+    /// Puts a section that [`Store::evict`] has written in place; says how many entries it has. `fresh`: what changed when it
+    /// was written is still to go to a snapshot.
+    fn fault_in(&mut self, slot: Slot, section: &[u8], fresh: bool) -> Result<u32, Error>;
+    /// What turns sections into rows of a chunk.
+    fn spilled_rows(&self) -> Box<dyn SpilledRows>;
 }
 
 /// A registered state.
@@ -91,9 +107,13 @@ const SWEEP_SLICE: usize = 256;
 /// The keys of a subtask and their states.
 pub(crate) struct KeyedStates<K> {
     pub(crate) cursor: Rc<Cursor>,
-    keys: KeyTable<K>,
-    states: Vec<Registered>,
-    key_field: FieldRef,
+    pub(super) keys: KeyTable<K>,
+    pub(super) states: Vec<Registered>,
+    pub(super) key_field: FieldRef,
+    /// Keys that are not resident; `None` if all are.
+    pub(super) spill: Option<Box<Spill>>,
+    /// What the snapshot being copied takes of keys that are not resident.
+    spilled: Option<SpilledPart>,
     key_values: Rc<Values<K>>,
     /// States that the next snapshot takes whole, because their old chunks have other columns.
     rewritten: Vec<bool>,
@@ -124,6 +144,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             copied_keys: Vec::new(),
             copying: None,
             sweep_at: 0,
+            spill: None,
+            spilled: None,
         }
     }
 
@@ -184,9 +206,20 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     }
 
     fn release_if_empty(&mut self, slot: Slot) {
-        if !self.states.iter().any(|state| state.store.borrow().is_present(slot)) {
+        let is_empty = !self.states.iter().any(|state| state.store.borrow().is_present(slot));
+        if is_empty {
             let tombstone = self.cursor.tombstoned.borrow().contains(&slot);
+            if let Some(spill) = &mut self.spill {
+                // It stays until it is evicted. Its row on disk would come back, if nothing said that it is gone; and a tombstone
+                // that came after the key was evicted anew would take away what it has then.
+                if tombstone || spill.has_row(slot) {
+                    return spill.came(slot);
+                }
+                spill.left(slot);
+            }
             self.keys.release(slot, tombstone);
+        } else if let Some(spill) = &mut self.spill {
+            spill.came(slot);
         }
     }
 
@@ -212,19 +245,44 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     }
 
     /// Marks the snapshot: what changed since the last one, or everything.
-    pub(crate) fn freeze(&mut self, everything: bool) {
+    pub(crate) fn freeze(&mut self, everything: bool) -> Result<(), Error> {
+        // A row on disk has all states of its key: if one of them must be written whole, all are.
+        let rewritten = self.spills() && self.rewritten.contains(&true);
+        let everything = everything || rewritten || self.is_mostly_changed();
+        let (extent, keys) = (self.extent(everything), self.keys.len());
+        self.spilled = self.freeze_spilled(everything)?;
         self.cursor.tombstoned.borrow_mut().clear();
         self.keys.freeze();
-        let keys = self.keys.len();
+        // What is resident comes on top of what is not: it is everything only if it is all there is.
+        let alone = self.spilled.is_none();
         let states = self.states.iter().zip(&mut self.rewritten);
         self.whole = states
             .map(|(state, rewritten)| {
-                state.store.borrow_mut().freeze(everything || std::mem::take(rewritten), keys)
+                let extent = if std::mem::take(rewritten) { Extent::Everything } else { extent };
+                state.store.borrow_mut().freeze(extent, keys) && alone
             })
             .collect();
         let keys = || TypedKeys { hashes: Slabs::new(), keys: Slabs::new(), field: Arc::clone(&self.key_field) };
         self.copied_keys = self.states.iter().map(|_| keys()).collect();
         self.copying = Some(0);
+        Ok(())
+    }
+
+    /// What the snapshot that has just been copied takes of keys that are not resident. It comes before what was copied.
+    pub(crate) fn take_spilled(&mut self) -> Option<SpilledPart> {
+        self.spilled.take()
+    }
+
+    /// How many keys are in memory.
+    #[cfg(test)]
+    pub(crate) fn resident(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Evicts keys until no more are resident than may be.
+    fn make_room(&mut self) -> Result<(), Error> {
+        while self.is_crowded() && self.evict()? {}
+        Ok(())
     }
 
     /// Whether a copy is under way.
@@ -297,14 +355,17 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     ) -> Result<(), Error> {
         let hashes = hash_column(batch)?;
         let keys: Vec<K> = codec::decode_column(batch, "key")?;
+        self.fault_in(hashes.values().iter().copied().zip(&keys))?;
         let mut slots = Vec::with_capacity(keys.len());
         for (row, key) in keys.iter().enumerate() {
             let hash = hashes.value(row);
             is_as_stored(key, hash).map_err(Error::snapshot)?;
             slots.push(self.keys.slot(hash, key).0);
         }
+        self.note_residents(&slots);
         let store = Rc::clone(&self.states[state].store);
-        apply(&mut *store.borrow_mut(), &slots, batch)
+        apply(&mut *store.borrow_mut(), &slots, batch)?;
+        self.make_room()
     }
 
     /// Notes that state number `state` must be written whole.
@@ -324,15 +385,18 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         let (rows, keys) = self.evolved_keys(batch, outcome, range)?;
         let kept: UInt32Array = rows.iter().map(|(row, _)| *row).collect();
         let mine = arrow_select::take::take_record_batch(batch, &kept).map_err(Error::snapshot)?;
+        self.fault_in(rows.iter().map(|(_, hash)| *hash).zip(&keys))?;
         let slots: Vec<Slot> =
             rows.iter().zip(&keys).map(|((_, hash), key)| self.keys.slot(*hash, key).0).collect();
+        self.note_residents(&slots);
         let store = Rc::clone(&self.states[state].store);
         let in_batch = |row: usize| rows[row].0 as usize;
         store.borrow_mut().restore_evolved(&slots, &mine, outcome).map_err(|trouble| match trouble {
             Trouble::Row(row, why) => Trouble::Row(in_batch(row), why),
             Trouble::Collision(row) => Trouble::Collision(in_batch(row)),
             other @ Trouble::Other(_) => other,
-        })
+        })?;
+        Ok(self.make_room()?)
     }
 
     /// The rows of a batch whose keys belong into `range`, each with its hash, and those keys.
@@ -368,11 +432,12 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     }
 
     /// Forgets keys of which a restore has left nothing.
-    pub(crate) fn restored(&mut self) {
+    pub(crate) fn restored(&mut self) -> Result<(), Error> {
         for slot in self.keys.slots().collect::<Vec<_>>() {
             self.release_if_empty(slot);
         }
         self.cursor.emptied.borrow_mut().clear();
+        self.settle_spilled()
     }
 }
 

@@ -138,7 +138,7 @@ impl Subject {
 
     fn freeze(&mut self, everything: bool) {
         self.slice(usize::MAX);
-        self.states.freeze(everything);
+        self.states.freeze(everything).unwrap();
         self.frozen = self.now.clone();
     }
 

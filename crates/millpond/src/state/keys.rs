@@ -54,10 +54,16 @@ impl<K: Clone + Eq> KeyTable<K> {
     #[inline]
     pub(crate) fn slot(&mut self, hash: u64, key: &K) -> (Slot, bool) {
         // The table compares seven bits of the hash itself; the key alone decides, and is one place less to look at.
-        match self.shards[shard_of(hash)].find(spread(hash), |slot| self.keys[*slot as usize] == *key) {
-            Some(slot) => (*slot, false),
+        match self.find(hash, key) {
+            Some(slot) => (slot, false),
             None => (self.insert(hash, key), true),
         }
+    }
+
+    /// The slot of `key`, if it has one.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, key: &K) -> Option<Slot> {
+        self.shards[shard_of(hash)].find(spread(hash), |slot| self.keys[*slot as usize] == *key).copied()
     }
 
     #[cold]

@@ -15,7 +15,10 @@ use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
 use super::slabs::Slabs;
-use super::tracker::{Mark, Next, Tracker};
+use super::spill::pack::{self, pack, unpack};
+use super::spill::part::SpilledRows;
+use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
+use super::tracker::{Extent, Mark, Next, Tracker};
 use crate::error::Error;
 use crate::time::millis;
 
@@ -283,8 +286,8 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         self.ttl.is_some()
     }
 
-    fn freeze(&mut self, everything: bool, _keys: usize) -> bool {
-        let everything = everything || self.tracker.is_mostly_changed(self.entries);
+    fn freeze(&mut self, extent: Extent, _keys: usize) -> bool {
+        let everything = self.tracker.takes_all(extent, self.entries);
         self.tracker.freeze(everything);
         self.copied_maps = 0;
         everything
@@ -323,6 +326,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
 
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
         let keys: Vec<M> = codec::decode_column(batch, "map_key")?;
+        codec::are_as_stored(&keys, batch, "map_key")?;
         let values: Vec<V> = codec::decode_column(batch, "value")?;
         let expiries: Option<Vec<Option<i64>>> = match self.ttl {
             Some(_) if batch.column_by_name("expires_at").is_some() => {
@@ -371,5 +375,117 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
             }
         }
         Ok(())
+    }
+
+    fn weight(&self, slot: Slot) -> usize {
+        let Some(map) = self.maps.get(slot as usize) else { return 0 };
+        // A B-tree's nodes are two thirds full or so.
+        let each = (size_of::<M>() + size_of::<Entry<V>>()) * 3 / 2;
+        let heap = |(key, entry): (&M, &Entry<V>)| pack::heap(key) + pack::heap(&entry.value);
+        let (looked, heap) = map.iter().take(WEIGHED).fold((0, 0), |(n, sum), e| (n + 1, sum + heap(e)));
+        size_of::<BTreeMap<M, Entry<V>>>() + map.len() * (each + heap.checked_div(looked).unwrap_or(0))
+    }
+
+    fn evict(&mut self, victims: &mut Victims) -> Result<(), Error> {
+        let mut removed: Vec<(usize, M)> = Vec::new();
+        for (slot, key) in self.tracker.take_removed(|(slot, _)| victims.is_victim(*slot)) {
+            removed.extend(victims.place(slot).map(|place| (place, key)));
+        }
+        removed.sort_unstable();
+        removed.dedup();
+        let mut removed = removed.into_iter().peekable();
+        for place in 0..victims.slots.len() {
+            let map = self.maps.get_mut(victims.slots[place] as usize).map(std::mem::take).unwrap_or_default();
+            self.entries -= map.len();
+            while let Some((_, key)) = removed.next_if(|(of, _)| *of == place) {
+                // One that came back is written as it is.
+                if !map.contains_key(&key) {
+                    pack(&key, victims.entry(place, TOMBSTONE, false, i64::MAX))?;
+                }
+            }
+            for (key, Entry { value, mark, expires_at }) in map {
+                let changed = if self.tracker.is_changed(mark) { CHANGED } else { 0 };
+                let bytes = victims.entry(place, LIVE | changed, mark.is_stored(), expires_at);
+                if self.ttl.is_some() {
+                    bytes.extend_from_slice(&expires_at.to_le_bytes());
+                }
+                pack(&key, bytes)?;
+                pack(&value, bytes)?;
+            }
+            victims.end_section();
+        }
+        let maps = &self.maps;
+        self.tracker.prune(self.entries, |tracker, (slot, key)| {
+            let entry = maps.get(*slot as usize).and_then(|map| map.get(key));
+            entry.is_some_and(|entry| tracker.is_changed(entry.mark))
+        });
+        Ok(())
+    }
+
+    fn fault_in(&mut self, slot: Slot, mut section: &[u8], fresh: bool) -> Result<u32, Error> {
+        self.grow(slot);
+        let mut live = 0;
+        while let Some(SpilledEntry { key, value, changed, expires_at }) =
+            SpilledEntry::<M, V>::read(&mut section, self.ttl.is_some())?
+        {
+            let Some(value) = value else {
+                if fresh && self.tracker.remove(Mark::RESTORED, || (slot, key)) {
+                    self.cursor.tombstone(slot);
+                }
+                continue;
+            };
+            let mark = self.tracker.faulted_in(fresh && changed, || (slot, key.clone()));
+            self.maps[slot as usize].insert(key, Entry { value, mark, expires_at });
+            live += 1;
+        }
+        self.entries += live as usize;
+        Ok(live)
+    }
+
+    fn spilled_rows(&self) -> Box<dyn SpilledRows> {
+        let MapRows { map_key, value, .. } = &self.copied;
+        Box::new(MapRows::<M, V>::new(Arc::clone(map_key), Arc::clone(value), self.ttl.is_some()))
+    }
+}
+
+/// Entries of a map that are looked at to learn what one takes in memory.
+const WEIGHED: usize = 16;
+
+/// An entry of a section of a row on disk.
+struct SpilledEntry<M, V> {
+    key: M,
+    value: Option<V>,
+    changed: bool,
+    expires_at: i64,
+}
+
+impl<M: StateValue, V: StateValue> SpilledEntry<M, V> {
+    fn read(section: &mut &[u8], expires: bool) -> Result<Option<Self>, Error> {
+        if section.is_empty() {
+            return Ok(None);
+        }
+        let flags = pack::byte(section)?;
+        let (live, changed) = (flags & LIVE != 0, flags & (CHANGED | TOMBSTONE) != 0);
+        let expires_at = if live && expires { pack::int(section)? } else { i64::MAX };
+        let key = unpack(section)?;
+        let value = if live { Some(unpack(section)?) } else { None };
+        Ok(Some(SpilledEntry { key, value, changed, expires_at }))
+    }
+}
+
+impl<M: StateValue, V: StateValue> SpilledRows for MapRows<M, V> {
+    fn push_section(&mut self, key: u32, mut section: &[u8], everything: bool) -> Result<(), Error> {
+        while let Some(entry) = SpilledEntry::<M, V>::read(&mut section, self.expiries.is_some())? {
+            if if everything { entry.value.is_some() } else { entry.changed } {
+                self.push(key, entry.key, entry.value, Some(entry.expires_at));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> (Slabs<Slot>, Box<dyn Rows>) {
+        let empty = MapRows::new(Arc::clone(&self.map_key), Arc::clone(&self.value), self.expiries.is_some());
+        let mut rows = std::mem::replace(self, empty);
+        (std::mem::take(&mut rows.slots), Box::new(rows))
     }
 }

@@ -10,6 +10,7 @@
 //! * [`rows`]: frozen rows on their way into a chunk; [`codec`]: between Rust values and Arrow columns.
 //! * [`keyed`]: all the keyed states of one subtask together: freeze, copy in slices, restore.
 //! * [`evolution`]: state of an older program: what fits, what is read how.
+//! * [`spill`]: keys on disk, if there are more than memory holds.
 //! * [`setup`]: what a process function declares its states with.
 
 pub(crate) mod codec;
@@ -25,6 +26,7 @@ pub(crate) mod operator;
 pub(crate) mod rows;
 pub(crate) mod setup;
 pub(crate) mod slabs;
+pub(crate) mod spill;
 pub(crate) mod timers;
 pub(crate) mod tracker;
 pub(crate) mod value;

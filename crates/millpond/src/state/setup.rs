@@ -75,8 +75,12 @@ impl OperatorSetup {
     ) -> BroadcastState<K, V> {
         let MapDescriptor { state, keys, evolving } = state.into();
         let columns = codec::key_schema::<K>("key").and_then(|key| {
-            let sides =
-                Sides { key: keys.side("key")?, value: evolving.values.side("value")?, ..Sides::default() };
+            let sides = Sides {
+                key: keys.side("key")?,
+                value: evolving.values.side("value")?,
+                merges: evolving.merge.is_some(),
+                ..Sides::default()
+            };
             Ok((Some(key), Some(codec::schema::<V>("value")?), sides))
         });
         let store = Rc::new(RefCell::new(BroadcastStore::<K, V> { entries: BTreeMap::new(), keys, evolving }));
@@ -234,6 +238,7 @@ impl KeyedSetup {
         let sides = Sides {
             map_key: self.side(&keys, "map_key"),
             value: self.side(&evolving.values, "value"),
+            merges: evolving.merge.is_some(),
             ..Sides::default()
         };
         let store = MapStore::new(Rc::clone(&self.cursor), state.ttl, &map_key, &value, keys, evolving);
@@ -252,7 +257,11 @@ impl KeyedSetup {
             self.operator.error.get_or_insert(error);
             unknown("value")
         });
-        let sides = Sides { value: self.side(&evolving.values, "value"), ..Sides::default() };
+        let sides = Sides {
+            value: self.side(&evolving.values, "value"),
+            merges: evolving.merge.is_some(),
+            ..Sides::default()
+        };
         let store = ValueStore::new(Rc::clone(&self.cursor), state.ttl, &value, evolving);
         let store = Rc::new(RefCell::new(store));
         self.register(state, kind, None, Some(value), sides, Rc::clone(&store) as _);

@@ -49,6 +49,10 @@ impl<T> Slabs<T> {
         }
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().flatten()
+    }
+
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
         self.0.get(at >> BITS)?.get(at & (SLAB - 1))
@@ -58,7 +62,6 @@ impl<T> Slabs<T> {
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         self.0.get_mut(at >> BITS)?.get_mut(at & (SLAB - 1))
     }
-
 }
 
 impl<T> Default for Slabs<T> {

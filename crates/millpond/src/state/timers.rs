@@ -14,7 +14,10 @@ use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::Rows;
 use super::slabs::Slabs;
-use super::tracker::{Mark, Next, Tracker};
+use super::spill::pack;
+use super::spill::part::SpilledRows;
+use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
+use super::tracker::{Extent, Mark, Next, Tracker};
 use crate::error::Error;
 use crate::time::EventTime;
 
@@ -151,8 +154,8 @@ impl Store for TimerStore {
         false
     }
 
-    fn freeze(&mut self, everything: bool, _keys: usize) -> bool {
-        let everything = everything || self.tracker.is_mostly_changed(self.timers.len());
+    fn freeze(&mut self, extent: Extent, _keys: usize) -> bool {
+        let everything = self.tracker.takes_all(extent, self.timers.len());
         self.tracker.freeze(everything);
         everything
     }
@@ -209,5 +212,96 @@ impl Store for TimerStore {
             }
         }
         Ok(())
+    }
+
+    fn weight(&self, slot: Slot) -> usize {
+        let each = (size_of::<(EventTime, Slot)>() + size_of::<Mark>()) * 3 / 2;
+        size_of::<u32>() + self.counts.get(slot as usize).map_or(0, |count| *count as usize * each)
+    }
+
+    fn evict(&mut self, victims: &mut Victims) -> Result<(), Error> {
+        let mut entries: Vec<(usize, i64, u8, bool)> = Vec::new();
+        let removed = self.tracker.take_removed(|(_, slot)| victims.is_victim(*slot));
+        for (time, slot) in removed {
+            if !self.timers.contains_key(&(time, slot)) {
+                entries.extend(victims.place(slot).map(|place| (place, time.as_millis(), TOMBSTONE, false)));
+            }
+        }
+        if victims.slots.iter().any(|slot| self.is_present(*slot)) {
+            let TimerStore { timers, tracker, .. } = self;
+            timers.retain(|(time, slot), mark| {
+                let Some(place) = victims.place(*slot) else { return true };
+                let changed = if tracker.is_changed(*mark) { CHANGED } else { 0 };
+                entries.push((place, time.as_millis(), LIVE | changed, mark.is_stored()));
+                false
+            });
+        }
+        entries.sort_unstable();
+        entries.dedup();
+        let state = victims.state();
+        let mut entries = entries.into_iter().peekable();
+        for place in 0..victims.slots.len() {
+            while let Some((_, time, flags, stored)) = entries.next_if(|(of, ..)| *of == place) {
+                victims.entry(place, flags, stored, i64::MAX).extend_from_slice(&time.to_le_bytes());
+                if flags & LIVE != 0 && !stored {
+                    victims.timers.push((state, time, place));
+                }
+            }
+            if let Some(count) = self.counts.get_mut(victims.slots[place] as usize) {
+                *count = 0;
+            }
+            victims.end_section();
+        }
+        let timers = &self.timers;
+        self.tracker
+            .prune(timers.len(), |tracker, id| timers.get(id).is_some_and(|mark| tracker.is_changed(*mark)));
+        Ok(())
+    }
+
+    fn fault_in(&mut self, slot: Slot, mut section: &[u8], fresh: bool) -> Result<u32, Error> {
+        let mut live = 0;
+        while let Some((time, flags)) = spilled_timer(&mut section)? {
+            let id = (EventTime::from_millis(time), slot);
+            if flags & LIVE != 0 {
+                let mark = self.tracker.faulted_in(fresh && flags & CHANGED != 0, || id);
+                self.timers.insert(id, mark);
+                live += 1;
+            } else if fresh && self.tracker.remove(Mark::RESTORED, || id) {
+                self.cursor.tombstone(slot);
+            }
+        }
+        self.grow(slot);
+        self.counts[slot as usize] = live;
+        Ok(live)
+    }
+
+    fn spilled_rows(&self) -> Box<dyn SpilledRows> {
+        Box::new(TimerRows::default())
+    }
+}
+
+/// Takes a timer off the front of a section.
+fn spilled_timer(section: &mut &[u8]) -> Result<Option<(i64, u8)>, Error> {
+    if section.is_empty() {
+        return Ok(None);
+    }
+    let flags = pack::byte(section)?;
+    Ok(Some((pack::int(section)?, flags)))
+}
+
+impl SpilledRows for TimerRows {
+    fn push_section(&mut self, key: u32, mut section: &[u8], everything: bool) -> Result<(), Error> {
+        while let Some((time, flags)) = spilled_timer(&mut section)? {
+            let live = flags & LIVE != 0;
+            if if everything { live } else { flags & (CHANGED | TOMBSTONE) != 0 } {
+                self.push((EventTime::from_millis(time), key), !live);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> (Slabs<Slot>, Box<dyn Rows>) {
+        let mut rows = std::mem::take(self);
+        (std::mem::take(&mut rows.slots), Box::new(rows))
     }
 }

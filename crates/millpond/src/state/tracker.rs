@@ -14,14 +14,23 @@ use super::slabs::Slabs;
 pub(crate) struct Mark(u32);
 
 const PERSISTED: u32 = 1 << 31;
+const STORED: u32 = 1 << 30;
 
 impl Mark {
     /// The mark of an entry that came out of a snapshot and has not changed since.
     pub(crate) const RESTORED: Mark = Mark(PERSISTED);
 
+    /// The mark of an entry that came out of a row on disk and has not changed since; a snapshot has it, or will.
+    pub(crate) const STORED: Mark = Mark(PERSISTED | STORED);
+
     #[inline]
     fn version(self) -> u32 {
-        self.0 & !PERSISTED
+        self.0 & !(PERSISTED | STORED)
+    }
+
+    /// Whether a row on disk has this entry as it is.
+    pub(crate) fn is_stored(self) -> bool {
+        self.0 & STORED != 0
     }
 
     /// Whether a snapshot has this entry, so that its removal needs a tombstone.
@@ -29,6 +38,20 @@ impl Mark {
     pub(crate) fn is_persisted(self) -> bool {
         self.0 & PERSISTED != 0
     }
+}
+
+/// The least length from which a list of changes is pruned.
+const PRUNE_FROM: usize = 1024;
+
+/// How much of a state a snapshot takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What changed since the last one.
+    Changes,
+    /// That, or everything if it comes to much the same.
+    Cheaper,
+    /// Everything.
+    Everything,
 }
 
 /// The entries of one store that a snapshot must take, by id.
@@ -100,6 +123,45 @@ impl<Id: Clone> Tracker<Id> {
         mark.is_persisted()
     }
 
+    /// Whether the entry with `mark` changed since the last freeze.
+    pub(crate) fn is_changed(&self, mark: Mark) -> bool {
+        mark.version() == self.version
+    }
+
+    /// The mark of an entry that comes out of a row on disk: a snapshot has it, or (`changed`) the next one will.
+    pub(crate) fn faulted_in(&mut self, changed: bool, id: impl FnOnce() -> Id) -> Mark {
+        let mut mark = if changed { Mark::RESTORED } else { Mark::STORED };
+        if changed {
+            self.change(&mut mark, id);
+        }
+        mark
+    }
+
+    /// Takes out the removals of the entries that `leaves` names: their tombstones are written elsewhere.
+    pub(crate) fn take_removed(&mut self, leaves: impl Fn(&Id) -> bool) -> Vec<Id> {
+        if self.removed.is_empty() {
+            return Vec::new();
+        }
+        let (left, stay): (Vec<Id>, Vec<Id>) = std::mem::take(&mut self.removed).into_iter().partition(leaves);
+        self.removed = stay.into_iter().collect();
+        left
+    }
+
+    /// Forgets entries that are listed twice, or that have left, once the list has outgrown the `live` entries.
+    pub(crate) fn prune(&mut self, live: usize, is_changed: impl Fn(&Self, &Id) -> bool)
+    where
+        Id: Ord,
+    {
+        if self.changed.len() < 4 * live + PRUNE_FROM {
+            return;
+        }
+        let mut changed: Vec<Id> = std::mem::take(&mut self.changed).into_iter().collect();
+        changed.sort_unstable();
+        changed.dedup();
+        changed.retain(|id| is_changed(self, id));
+        self.changed = changed.into_iter().collect();
+    }
+
     /// The mark of an entry that has been copied.
     pub(crate) fn copied(&self) -> Mark {
         Mark::RESTORED
@@ -107,9 +169,18 @@ impl<Id: Clone> Tracker<Id> {
 
     /// Whether so much has changed that writing all `live` entries costs no more than twice as much as writing what
     /// changed: then there will be nothing to fold together later.
-    pub(crate) fn is_mostly_changed(&self, live: usize) -> bool {
+    fn is_mostly_changed(&self, live: usize) -> bool {
         let changed = self.changed.len() + self.removed.len();
         changed > 0 && changed.saturating_mul(2) >= live
+    }
+
+    /// Whether a snapshot of this `extent` takes all `live` entries.
+    pub(crate) fn takes_all(&self, extent: Extent, live: usize) -> bool {
+        match extent {
+            Extent::Changes => false,
+            Extent::Cheaper => self.is_mostly_changed(live),
+            Extent::Everything => true,
+        }
     }
 
     /// Sets aside what changed since the last freeze, or all that there is. The last copy is complete by then.

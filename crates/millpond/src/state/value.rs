@@ -13,7 +13,10 @@ use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
 use super::slabs::Slabs;
-use super::tracker::{Mark, Next, Tracker};
+use super::spill::pack::{self, pack, unpack};
+use super::spill::part::SpilledRows;
+use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
+use super::tracker::{Extent, Mark, Next, Tracker};
 use crate::error::Error;
 use crate::time::millis;
 
@@ -201,8 +204,8 @@ impl<V: StateValue> Store for ValueStore<V> {
         self.ttl.is_some()
     }
 
-    fn freeze(&mut self, everything: bool, keys: usize) -> bool {
-        let everything = everything || self.tracker.is_mostly_changed(keys);
+    fn freeze(&mut self, extent: Extent, keys: usize) -> bool {
+        let everything = self.tracker.takes_all(extent, keys);
         self.tracker.freeze(everything);
         everything
     }
@@ -289,5 +292,106 @@ impl<V: StateValue> Store for ValueStore<V> {
             }
         }
         Ok(())
+    }
+
+    fn weight(&self, slot: Slot) -> usize {
+        let expiry = if self.ttl.is_some() { size_of::<i64>() } else { 0 };
+        let value = self.entries.get(slot as usize).and_then(|entry| entry.value.as_ref());
+        size_of::<Entry<V>>() + expiry + value.map_or(0, pack::heap)
+    }
+
+    fn evict(&mut self, victims: &mut Victims) -> Result<(), Error> {
+        let gone = self.tracker.take_removed(|slot| victims.is_victim(*slot));
+        let mut removed = vec![false; if gone.is_empty() { 0 } else { victims.slots.len() }];
+        gone.iter().filter_map(|slot| victims.place(*slot)).for_each(|place| removed[place] = true);
+        for place in 0..victims.slots.len() {
+            let at = victims.slots[place] as usize;
+            if let Some(entry) = self.entries.get_mut(at) {
+                let Entry { value, mark } = std::mem::replace(entry, Entry { value: None, mark: Mark::default() });
+                if let Some(value) = value {
+                    let changed = if self.tracker.is_changed(mark) { CHANGED } else { 0 };
+                    let expires_at = self.ttl.map_or(i64::MAX, |_| self.expiries[at]);
+                    let bytes = victims.entry(place, LIVE | changed, mark.is_stored(), expires_at);
+                    if self.ttl.is_some() {
+                        bytes.extend_from_slice(&expires_at.to_le_bytes());
+                    }
+                    pack(&value, bytes)?;
+                } else if removed.get(place).is_some_and(|removed| *removed) {
+                    victims.entry(place, TOMBSTONE, false, i64::MAX);
+                }
+            }
+            victims.end_section();
+        }
+        let entries = &self.entries;
+        self.tracker.prune(entries.len(), |tracker, slot| {
+            entries.get(*slot as usize).is_some_and(|entry| tracker.is_changed(entry.mark))
+        });
+        Ok(())
+    }
+
+    fn fault_in(&mut self, slot: Slot, mut section: &[u8], fresh: bool) -> Result<u32, Error> {
+        let Some(entry) = SpilledValue::<V>::read(&mut section, self.ttl.is_some())? else { return Ok(0) };
+        let at = slot as usize;
+        if at >= self.entries.len() {
+            self.grow(at + 1);
+        }
+        let Some(value) = entry.value else {
+            if fresh && self.tracker.remove(Mark::RESTORED, || slot) {
+                self.cursor.tombstone(slot);
+            }
+            return Ok(0);
+        };
+        let mark = self.tracker.faulted_in(fresh && entry.changed, || slot);
+        self.entries[at] = Entry { value: Some(value), mark };
+        if self.ttl.is_some() {
+            self.expiries[at] = entry.expires_at;
+        }
+        Ok(1)
+    }
+
+    fn spilled_rows(&self) -> Box<dyn SpilledRows> {
+        Box::new(ValueRows::<V>::new(Arc::clone(&self.copied.field), self.ttl.is_some()))
+    }
+}
+
+/// The entry of a section of a row on disk.
+struct SpilledValue<V> {
+    value: Option<V>,
+    changed: bool,
+    expires_at: i64,
+}
+
+impl<V: StateValue> SpilledValue<V> {
+    fn read(section: &mut &[u8], expires: bool) -> Result<Option<Self>, Error> {
+        if section.is_empty() {
+            return Ok(None);
+        }
+        let flags = pack::byte(section)?;
+        let changed = flags & (CHANGED | TOMBSTONE) != 0;
+        let mut entry = SpilledValue { value: None, changed, expires_at: i64::MAX };
+        if flags & LIVE != 0 {
+            if expires {
+                entry.expires_at = pack::int(section)?;
+            }
+            entry.value = Some(unpack(section)?);
+        }
+        Ok(Some(entry))
+    }
+}
+
+impl<V: StateValue> SpilledRows for ValueRows<V> {
+    fn push_section(&mut self, key: u32, mut section: &[u8], everything: bool) -> Result<(), Error> {
+        if let Some(entry) = SpilledValue::<V>::read(&mut section, self.expiries.is_some())?
+            && if everything { entry.value.is_some() } else { entry.changed }
+        {
+            self.push(key, entry.value, Some(entry.expires_at));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> (Slabs<Slot>, Box<dyn Rows>) {
+        let empty = ValueRows::new(Arc::clone(&self.field), self.expiries.is_some());
+        let mut rows = std::mem::replace(self, empty);
+        (std::mem::take(&mut rows.slots), Box::new(rows))
     }
 }

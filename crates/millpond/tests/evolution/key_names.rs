@@ -122,6 +122,100 @@ fn what_no_type_shows_is_refused_by_the_rows() {
     becomes(&rows[..1], |keys| keys, plain::<u64>, &[(Lower("a".to_owned()), 1)]);
 }
 
+impl PartialOrd for Lower {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Lower {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+#[test]
+fn nor_do_two_keys_of_a_map_become_one_unnoticed() {
+    let store = fresh_store();
+    let old = |n: u64| if n.is_multiple_of(2) { "bus".to_owned() } else { "Bus".to_owned() };
+    let adds: Vec<_> = (0..4 * KEYS).map(|n| (n, Some(n + 1))).collect();
+    let (_, from) = maps((&store, 2, None), old, adds, false).unwrap();
+    let new = |_| Lower("bus".to_owned());
+    let error = maps((&store, 2, Some(from.clone())), new, Vec::new(), false).expect_err("it must not start");
+    let reasons =
+        ["operator 'kinds', state 'kinds'", r#"map key "Bus" is written as "bus""#, ".migrate_map_key(…)"];
+    for reason in reasons {
+        assert!(error.to_string().contains(reason), "expected '{reason}' in: {error}");
+    }
+    // With a shape of its own, there is a way.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    struct Named {
+        name: Lower,
+    }
+    let out = Collect::new();
+    let given = out.clone();
+    let job = Job::new("evolving", move |env| {
+        env.source(IteratorSource::new(|| 0..KEYS), WatermarkStrategy::none())
+            .uid("keys")
+            .key_by(|key| *key)
+            .process_fn(|setup| {
+                let state = StateDescriptor::new("kinds")
+                    .migrate_map_key(|old: String| Named { name: Lower::from(old) }, |a: u64, b: u64| a + b);
+                let kinds = setup.map::<Named, u64>(state);
+                move |key: &u64, context| {
+                    kinds.entries().into_iter().for_each(|(kind, sum)| context.emit((*key, kind.name.0, sum)));
+                    Ok(())
+                }
+            })
+            .uid("kinds")
+            .sink(given.sink())
+            .uid("out");
+        Ok(())
+    });
+    job.run(options(&store, 3, Some(from))).unwrap();
+    let found: Found = out.items().into_iter().map(|(key, kind, sum)| ((key, kind), sum)).collect();
+    let mut sums = Found::new();
+    (0..4 * KEYS).for_each(|n| *sums.entry((n % KEYS, "bus".to_owned())).or_default() += n + 1);
+    assert_eq!(found, sums);
+}
+
+/// Variants within variants: how they are written is not looked into so deep.
+macro_rules! trees {
+    ($($module:ident $(#[$attribute:meta])* $variant:ident),*) => {$(
+        mod $module {
+            use serde::{Deserialize, Serialize};
+            #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+            pub(super) enum Tree {
+                Leaf,
+                Branch(Box<Tree>),
+                $(#[$attribute])* $variant(Box<Tree>),
+            }
+            pub(super) fn tree(n: u64) -> Tree {
+                Tree::Branch(Box::new(if n.is_multiple_of(2) { Tree::Leaf } else { Tree::$variant(Box::new(Tree::Leaf)) }))
+            }
+        }
+    )*};
+}
+
+trees! {
+    old_trees #[serde(alias = "Fork")] Twig,
+    new_trees #[serde(alias = "Twig")] Fork
+}
+
+#[test]
+fn nor_do_variants_that_stand_within_variants() {
+    let store = fresh_store();
+    let adds: Vec<_> = (0..4 * KEYS).map(|n| (n, Some(n + 1))).collect();
+    let (before, from) = maps((&store, 2, None), old_trees::tree, adds, false).unwrap();
+    let twig = "Branch(Twig(Leaf))";
+    assert!(before.keys().any(|(_, kind)| kind == twig), "{before:?}");
+    let error = maps((&store, 2, Some(from.clone())), new_trees::tree, vec![(KEYS, Some(1000))], false)
+        .expect_err("it must not start");
+    assert!(error.to_string().contains("is written as"), "{error}");
+    let (again, _) = maps((&store, 3, Some(from)), old_trees::tree, Vec::new(), false).unwrap();
+    assert!(again.keys().any(|(_, kind)| kind == twig), "{again:?}");
+}
+
 #[test]
 fn numbers_in_keys_keep_their_hash_at_any_width() {
     let rows: Vec<(u64, u64)> = (0..50).map(|n| (u64::MAX - n, n)).chain((0..50).map(|n| (n, n))).collect();

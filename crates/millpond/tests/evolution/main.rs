@@ -3,6 +3,8 @@
 mod crash;
 mod key_names;
 mod keys;
+#[path = "../common/on_disk.rs"]
+mod on_disk;
 mod operator;
 mod refused;
 mod support;

@@ -9,14 +9,17 @@ use millpond::{
     WatermarkStrategy,
 };
 
+use crate::on_disk::on_disk;
+
 /// A store that no other test has.
 pub(crate) fn fresh_store() -> String {
     static STORES: AtomicU64 = AtomicU64::new(0);
     format!("memory://evolution-{}", STORES.fetch_add(1, Ordering::Relaxed))
 }
 
+/// An odd number of workers keep their state on disk, so that what was written by one is taken up by the other.
 pub(crate) fn options(store: &str, parallelism: usize, from: Option<String>) -> RunOptions {
-    RunOptions {
+    let options = RunOptions {
         parallelism: Some(parallelism),
         store: Some(store.to_owned()),
         checkpoint_interval: Duration::from_secs(3600),
@@ -24,7 +27,8 @@ pub(crate) fn options(store: &str, parallelism: usize, from: Option<String>) -> 
         allow_non_restored: true,
         from,
         ..RunOptions::default()
-    }
+    };
+    on_disk(!parallelism.is_multiple_of(2), options)
 }
 
 /// The state's name; all that the old program says.

@@ -1,11 +1,12 @@
 //! A keyed stream and rules that every subtask has.
 
 use millpond::{
-    BroadcastProcess, BroadcastState, Context, EventTime, KeyedContext, ListState, Timer, UserError,
+    BroadcastProcess, BroadcastState, Context, Env, EventTime, KeyedContext, ListState, Timer, UserError,
     WatermarkStrategy,
 };
 
-use crate::harness::{COUNT, recovers};
+use crate::harness::{COUNT, recovers, recovers_through};
+use crate::sink::Ledger;
 use crate::source::{Numbers, in_order};
 
 /// Numbers are kept until event time has come to its end, when all rules are known; then each rule is applied to each.
@@ -43,32 +44,48 @@ impl BroadcastProcess<u64, u64, u64> for Rules {
     }
 }
 
-#[test]
-fn rules_reach_every_subtask_and_stay() {
-    let is_rule = |number: &u64| number.is_multiple_of(3) && number % 20 < 10;
+/// Some last digits have rules to the end; others have none after the first cut, so that it shows whether theirs were kept.
+fn is_rule(number: &u64) -> bool {
+    number.is_multiple_of(3) && number % 20 < 10 && (*number < 100 || number % 10 < 4)
+}
+
+/// As many keys as it takes for each of eight workers to have some.
+const KEYS: u64 = 64;
+
+fn job(env: &Env<'_>, numbers: Numbers, ledger: Ledger<Out>) {
+    let strategy: WatermarkStrategy<u64> = in_order();
+    let rules = env.source(Numbers::clone(&numbers), strategy.clone()).uid("rules").filter(is_rule);
+    let numbers = env.source(numbers, strategy).uid("numbers").filter(|number| number % 3 != 0);
+    numbers
+        .key_by(|number| number % KEYS)
+        .connect_broadcast(rules)
+        .process(|setup| Rules { kept: setup.list("kept"), rules: setup.operator_states().broadcast("rules") })
+        .uid("apply")
+        .sink(ledger.sink())
+        .uid("ledger");
+}
+
+/// The same by hand.
+fn expected() -> Vec<Out> {
     let mut rules = std::collections::BTreeMap::new();
     (0..COUNT).filter(is_rule).for_each(|rule| {
         rules.insert(rule % 10, rule);
     });
     let numbers = (0..COUNT).filter(|number| number % 3 != 0);
-    let expected = numbers.flat_map(|number| rules.values().map(move |rule| (number, *rule))).collect();
-    recovers(
-        2,
-        move |env, numbers, ledger| {
-            let strategy: WatermarkStrategy<u64> = in_order();
-            let rules = env.source(Numbers::clone(&numbers), strategy.clone()).uid("rules").filter(is_rule);
-            let numbers = env.source(numbers, strategy).uid("numbers").filter(|number| number % 3 != 0);
-            numbers
-                .key_by(|number| number % 16)
-                .connect_broadcast(rules)
-                .process(|setup| Rules {
-                    kept: setup.list("kept"),
-                    rules: setup.operator_states().broadcast("rules"),
-                })
-                .uid("apply")
-                .sink(ledger.sink())
-                .uid("ledger");
-        },
-        expected,
-    );
+    numbers.flat_map(|number| rules.values().map(move |rule| (number, *rule))).collect()
+}
+
+#[test]
+fn rules_reach_every_subtask_and_stay() {
+    recovers(2, job, expected());
+}
+
+#[test]
+fn they_are_copied_to_as_many_workers_as_there_are() {
+    let workers: std::collections::BTreeSet<usize> = (0..KEYS)
+        .map(|key| millpond_snapshot::hash::worker_of(millpond_snapshot::hash::key_hash(&key).unwrap(), 8))
+        .collect();
+    assert_eq!(workers.len(), 8, "a worker has no key that would show its rules");
+    recovers_through(2, &[8, 1, 8], false, job, expected());
+    recovers_through(2, &[1, 7, 3], true, job, expected());
 }

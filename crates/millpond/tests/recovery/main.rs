@@ -5,15 +5,21 @@
 mod buckets;
 mod harness;
 mod idle;
+#[path = "../common/on_disk.rs"]
+mod on_disk;
 mod sink;
 mod source;
 mod store;
+#[path = "../common/waiting.rs"]
+mod waiting;
 
 mod backpressure;
 mod broadcast;
+mod changed;
 mod connected;
 mod failing;
 mod keyed;
+mod larger;
 mod operator_state;
 mod redistribution;
 mod timers;

@@ -1,5 +1,6 @@
-//! From any parallelism to any other: keyed state and timers by hash range, a list dealt out, a union given whole to all,
-//! splits to whoever runs now; with more workers than keys and than splits, and with fewer.
+//! From any parallelism to any other: keyed state and timers by hash range, a list dealt out evenly, a union given whole to all,
+//! splits to whoever runs now; with more workers than keys and than splits, and with fewer. Broadcast state is copied: see
+//! `broadcast`.
 
 use std::collections::BTreeMap;
 
@@ -43,9 +44,15 @@ impl KeyedProcess<u64, u64> for Counted {
     }
 }
 
-/// Holds all numbers until the end of time, and knows of every number below ten that any subtask has seen.
+/// How many numbers are dealt out: all of them are there before the first cut, so that no subtask has others than those that it
+/// was dealt at the last one.
+const DEALT: u64 = 100;
+
+/// Holds all numbers until the end of time, keeps those that are dealt out, and knows of every number below ten that any
+/// subtask has seen.
 struct Held {
     held: OperatorListState<u64>,
+    dealt: OperatorListState<u64>,
     seen: OperatorListState<u64>,
     subtask: u64,
 }
@@ -56,6 +63,9 @@ impl Process<u64> for Held {
 
     fn process(&mut self, number: &u64, _: &mut Context<'_, Out, ()>) -> Result<(), UserError> {
         self.held.add(*number);
+        if *number < DEALT {
+            self.dealt.add(*number);
+        }
         if *number < 10 {
             self.seen.add(*number);
         }
@@ -71,6 +81,7 @@ impl Process<u64> for Held {
             seen.sort_unstable();
             seen.dedup();
             context.emit(('u', self.subtask, seen.into_iter().sum()));
+            context.emit(('d', 0, self.dealt.get().len() as u64));
         }
         Ok(())
     }
@@ -88,12 +99,16 @@ fn expected(last_parallelism: usize) -> Vec<Out> {
         out.push(('t', key, number + DELAY as u64));
         out.push(('h', number, 0));
     }
-    out.extend((0..last_parallelism as u64).map(|subtask| ('u', subtask, (0..10).sum())));
+    let workers = last_parallelism as u64;
+    out.extend((0..workers).map(|subtask| ('u', subtask, (0..10).sum())));
+    // Evenly: nobody has two more than another.
+    out.extend((0..workers).map(|subtask| ('d', 0, DEALT / workers + u64::from(subtask < DEALT % workers))));
     out
 }
 
 fn survives(parallelisms: &[usize], crashed: bool) {
     recovers_through(
+        1,
         parallelisms,
         crashed,
         |env, numbers, ledger| {
@@ -107,6 +122,7 @@ fn survives(parallelisms: &[usize], crashed: bool) {
                 .rebalance()
                 .process(|setup| Held {
                     held: setup.list("held"),
+                    dealt: setup.list("dealt"),
                     seen: setup.union("seen"),
                     subtask: setup.subtask() as u64,
                 })

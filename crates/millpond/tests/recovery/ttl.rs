@@ -5,6 +5,7 @@ use std::time::Duration;
 use millpond::{Collect, Job, ManualClock, RunEnd, RunOptions, Ttl, TtlUpdate};
 
 use crate::harness::wait;
+use crate::on_disk::on_disk;
 use crate::source::{Gate, Numbers, in_order};
 
 const TTL: Duration = Duration::from_secs(10);
@@ -26,16 +27,22 @@ fn job(gate: &Gate, ttl: Ttl, out: &Collect<u64>) -> Job {
 /// Lets the numbers pass in four steps of three, with six seconds between them and a stop in the middle; gives those
 /// that were the first of their key.
 fn firsts(name: &str, ttl: Ttl) -> Vec<u64> {
+    let [memory, disk] = [false, true].map(|disk| firsts_in(disk, name, ttl));
+    assert_eq!(memory, disk, "in memory, on disk");
+    memory
+}
+
+fn firsts_in(disk: bool, name: &str, ttl: Ttl) -> Vec<u64> {
     let (clock, gate, out) = (ManualClock::new(), Gate::default(), Collect::new());
     let options = |from| RunOptions {
         parallelism: Some(2),
-        store: Some(format!("memory://ttl-{name}")),
+        store: Some(format!("memory://ttl-{name}-{disk}")),
         checkpoint_interval: Duration::from_millis(20),
         clock: clock.clock(),
         from,
         ..RunOptions::default()
     };
-    let running = job(&gate, ttl, &out).start(options(None)).unwrap();
+    let running = job(&gate, ttl, &out).start(on_disk(disk, options(None))).unwrap();
     for step in 1..=2 {
         gate.open(3 * step);
         wait("three numbers", || running.records_read() == 3 * step);
@@ -45,7 +52,7 @@ fn firsts(name: &str, ttl: Ttl) -> Vec<u64> {
     }
     let RunEnd::Stopped(at) = running.stop(false).unwrap().end else { panic!("it did not stop") };
 
-    let running = job(&gate, ttl, &out).start(options(Some(at))).unwrap();
+    let running = job(&gate, ttl, &out).start(on_disk(disk, options(Some(at)))).unwrap();
     gate.open(9);
     wait("three numbers", || running.records_read() == 3);
     let published = running.snapshots_published();

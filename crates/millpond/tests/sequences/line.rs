@@ -8,6 +8,7 @@ use millpond::{RestartStrategy, RunEnd, RunOptions, RunningJob};
 
 use crate::input::COUNT;
 use crate::look;
+use crate::on_disk::on_disk;
 use crate::oracle::{Cut, Expected, History, cut_at, expected};
 use crate::program::{self, Line as OutputLine};
 use crate::source::{Gate, SPLITS};
@@ -120,6 +121,8 @@ impl Line {
             allow_non_restored: version >= 2,
             ..RunOptions::default()
         };
+        // So that state is carried from memory to disk and back.
+        let options = on_disk(!start.workers.is_multiple_of(2), options);
         let job = program::job(version, &gate, &self.place.output).start(options).unwrap();
         let (run, restored) = look::newest_start(&look::entries(&self.place.store, &self.name)).unwrap();
         assert_eq!(restored, due, "{} starts from another snapshot than its newest", self.name);

@@ -13,6 +13,8 @@
 mod input;
 mod line;
 mod look;
+#[path = "../common/on_disk.rs"]
+mod on_disk;
 mod oracle;
 mod program;
 #[path = "../recovery/source.rs"]

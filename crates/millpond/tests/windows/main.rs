@@ -5,6 +5,8 @@ mod collect;
 mod interval_join;
 mod late;
 mod leftovers;
+#[path = "../common/on_disk.rs"]
+mod on_disk;
 mod oracle;
 mod other_clocks;
 mod script;

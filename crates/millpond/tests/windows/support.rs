@@ -11,6 +11,7 @@ use millpond_snapshot::store::OpenMode;
 use proptest::prelude::*;
 
 use crate::collect::Collected;
+use crate::on_disk::on_disk;
 use crate::script::until;
 pub(crate) use crate::script::{Event, Script, Step, event};
 
@@ -25,10 +26,12 @@ pub(crate) enum Course {
     Killed(usize, usize),
     /// It is stopped with a savepoint, and goes on with other workers.
     Carried(usize, usize),
+    /// The same, with state on disk.
+    OnDisk(&'static Course),
 }
 
 /// The courses that each kind of operator is put through.
-pub(crate) const COURSES: [Course; 12] = [
+pub(crate) const COURSES: [Course; 18] = [
     Course::Whole(1),
     Course::Whole(2),
     Course::Whole(3),
@@ -41,6 +44,12 @@ pub(crate) const COURSES: [Course; 12] = [
     Course::Carried(1, 3),
     Course::Carried(3, 1),
     Course::Carried(2, 3),
+    Course::OnDisk(&Course::Whole(1)),
+    Course::OnDisk(&Course::Whole(3)),
+    Course::OnDisk(&Course::Crash(2)),
+    Course::OnDisk(&Course::Killed(3, 1)),
+    Course::OnDisk(&Course::Carried(1, 3)),
+    Course::OnDisk(&Course::Carried(3, 1)),
 ];
 
 /// Any course.
@@ -93,16 +102,23 @@ impl Run {
         O: Data + Ord,
         D: for<'s> Fn(Stream<'s, Event>) -> Stream<'s, O> + Send + Sync + 'static,
     {
+        let (disk, course) = match course {
+            Course::OnDisk(course) => (true, *course),
+            course => (false, course),
+        };
         let whole = matches!(course, Course::Whole(_));
         let (job, script, collected) = self.job(whole, define);
         let store = store();
-        let options = |workers| RunOptions {
-            parallelism: Some(workers),
-            store: Some(store.clone()),
-            checkpoint_interval: Duration::from_millis(3),
-            restart: RestartStrategy::FixedDelay { attempts: 3, delay: Duration::ZERO },
-            clock: self.clock.clone(),
-            ..RunOptions::default()
+        let options = |workers| {
+            let options = RunOptions {
+                parallelism: Some(workers),
+                store: Some(store.clone()),
+                checkpoint_interval: Duration::from_millis(3),
+                restart: RestartStrategy::FixedDelay { attempts: 3, delay: Duration::ZERO },
+                clock: self.clock.clone(),
+                ..RunOptions::default()
+            };
+            on_disk(disk, options)
         };
         let half_way = |workers| {
             let running = job.start(options(workers)).unwrap();
@@ -134,6 +150,7 @@ impl Run {
                 script.open.store(true, Ordering::SeqCst);
                 job.run(RunOptions { from: savepoint, ..options(to) }).unwrap();
             }
+            Course::OnDisk(_) => unreachable!("on disk once is enough"),
         }
         assert!(script.given.load(Ordering::SeqCst) >= script.records());
         collected.sorted()

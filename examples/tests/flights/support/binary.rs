@@ -9,21 +9,26 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 /// The `flights` example.
+#[allow(dead_code, reason = "each test program uses some of these")]
 pub(crate) fn flights() -> &'static Path {
-    static PATH: LazyLock<PathBuf> =
-        LazyLock::new(|| built("examples/flights", &["-p", "millpond-examples", "--example", "flights"]));
+    static PATH: LazyLock<PathBuf> = LazyLock::new(|| example("flights"));
     &PATH
 }
 
 /// The `bootstrap` example.
 #[allow(dead_code, reason = "each test program uses some of these")]
 pub(crate) fn bootstrap() -> &'static Path {
-    static PATH: LazyLock<PathBuf> =
-        LazyLock::new(|| built("examples/bootstrap", &["-p", "millpond-examples", "--example", "bootstrap"]));
+    static PATH: LazyLock<PathBuf> = LazyLock::new(|| example("bootstrap"));
     &PATH
 }
 
+/// An example, by its name. Each call looks whether it is to be built.
+pub(crate) fn example(name: &str) -> PathBuf {
+    built(&format!("examples/{name}"), &["-p", "millpond-examples", "--example", name])
+}
+
 /// The `millpond` command.
+#[allow(dead_code, reason = "each test program uses some of these")]
 pub(crate) fn millpond() -> &'static Path {
     static PATH: LazyLock<PathBuf> =
         LazyLock::new(|| built("millpond", &["-p", "millpond-cli", "--bin", "millpond"]));

@@ -8,53 +8,58 @@ use super::binary;
 use super::run::{Ended, Run};
 use super::until;
 
-/// The control server of a job called `flights`.
+/// The control server of a job.
 pub(crate) struct Control {
+    job: String,
     address: String,
 }
 
 impl Control {
-    pub(crate) fn new(address: &str) -> Self {
-        Control { address: address.to_owned() }
+    pub(crate) fn new(job: &str, address: &str) -> Self {
+        Control { job: job.to_owned(), address: address.to_owned() }
+    }
+
+    /// The URL of the job, or of a path below it.
+    fn url(&self, path: &str) -> String {
+        format!("{}/jobs/{}{path}", self.address, self.job)
     }
 
     /// The answer to a GET; `None` if nobody answers.
     fn get(&self, path: &str) -> Option<Value> {
-        ureq::get(format!("{}{path}", self.address)).call().ok()?.body_mut().read_json().ok()
+        ureq::get(self.url(path)).call().ok()?.body_mut().read_json().ok()
     }
 
     /// Whether the job takes requests.
     pub(crate) fn is_running(&self) -> bool {
-        self.get("/jobs/flights").is_some_and(|job| job["state"] == "RUNNING")
+        self.get("").is_some_and(|job| job["state"] == "RUNNING")
     }
 
     /// How many records the sources have read in this run.
     pub(crate) fn records_read(&self) -> u64 {
-        self.get("/jobs/flights").and_then(|job| job["records-read"].as_u64()).unwrap_or(0)
+        self.get("").and_then(|job| job["records-read"].as_u64()).unwrap_or(0)
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
-        let url = format!("{}{path}", self.address);
+        let url = self.url(path);
         let mut answer = ureq::post(&url).send_json(body).unwrap_or_else(|error| panic!("POST {url}: {error}"));
         answer.body_mut().read_json().unwrap()
     }
 
     /// Takes a savepoint, and gives its address once it is there.
     pub(crate) fn savepoint(&self, tag: Option<&str>) -> String {
-        self.outcome(&self.post("/jobs/flights/savepoints", &json!({ "tag": tag })))
+        self.outcome(&self.post("/savepoints", &json!({ "tag": tag })))
     }
 
     /// Lets the job take a savepoint and end, and gives the savepoint's address. The answer must be there even if the
     /// job has ended by then.
     pub(crate) fn stop(&self, drain: bool) -> String {
-        self.outcome(&self.post("/jobs/flights/stop", &json!({ "drain": drain })))
+        self.outcome(&self.post("/stop", &json!({ "drain": drain })))
     }
 
     fn outcome(&self, trigger: &Value) -> String {
         let request = trigger["request-id"].as_str().unwrap_or_else(|| panic!("no request-id in {trigger}"));
         until("the savepoint", || {
-            let status =
-                self.get(&format!("/jobs/flights/savepoints/{request}")).expect("the control server answers");
+            let status = self.get(&format!("/savepoints/{request}")).expect("the control server answers");
             if status["status"]["id"] != "COMPLETED" {
                 return None;
             }
@@ -65,7 +70,7 @@ impl Control {
 
     /// Asks the job to end.
     pub(crate) fn cancel(&self) {
-        let url = format!("{}/jobs/flights?mode=cancel", self.address);
+        let url = self.url("?mode=cancel");
         ureq::patch(&url).send_empty().unwrap_or_else(|error| panic!("PATCH {url}: {error}"));
     }
 

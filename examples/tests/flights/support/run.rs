@@ -85,8 +85,9 @@ impl Run {
         let control = until("the address of the control server", || {
             let text = self.stderr_so_far();
             // The line must be whole, or else the port may not be.
-            let (address, _) = text.split_once("control server at ")?.1.split_once('\n')?;
-            Some(Control::new(address))
+            let (before, after) = text.split_once(": control server at ")?;
+            let (address, _) = after.split_once('\n')?;
+            Some(Control::new(before.lines().last()?, address))
         });
         self.wait_until("its workers were ready", || control.is_running());
         control

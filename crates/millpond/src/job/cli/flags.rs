@@ -1,5 +1,6 @@
 //! What may be given to `JOB run` and `JOB check`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,7 +10,7 @@ use millpond_snapshot::repository::SnapshotAddress;
 use super::restart;
 use super::values::{self, host, source_position, uid_and_state, uid_pair};
 use crate::clock::Clock;
-use crate::job::options::{Cluster, Listen, PendingOutput, RunOptions};
+use crate::job::options::{Cluster, Listen, PendingOutput, RunOptions, StateBackend};
 use crate::runtime::restart::RestartStrategy;
 use crate::source::SourcePosition;
 
@@ -32,6 +33,8 @@ pub(super) struct RunFlags {
     #[command(flatten)]
     snapshots: SnapshotFlags,
     #[command(flatten)]
+    state: StateFlags,
+    #[command(flatten)]
     operation: OperationFlags,
 }
 
@@ -42,7 +45,7 @@ struct JobFlags {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallelism: Option<u16>,
     /// The store of snapshots: a path or a URL (s3://, gs://, az://, memory://) [default: ./millpond-store]
-    #[arg(long, value_name = "PATH|URL")]
+    #[arg(long, value_name = "PATH|URL", env = "MILLPOND_STORE")]
     store: Option<String>,
     /// The job's name in the store [default: the program's own]
     #[arg(long)]
@@ -103,6 +106,22 @@ struct SnapshotFlags {
 }
 
 #[derive(Args)]
+#[command(next_help_heading = "State")]
+struct StateFlags {
+    /// Where keyed state is kept: all in memory, or on a local disk but for what was used lately. Snapshots are the same, so
+    /// that a job can go on with the other
+    #[arg(long, value_name = "memory|disk", value_enum, default_value_t, hide_possible_values = true)]
+    state_backend: StateBackend,
+    /// With state on disk: how much memory this process uses for it, such as 512MB or 4GiB
+    #[arg(long, value_name = "SIZE", default_value = "256MB", value_parser = values::size)]
+    state_cache: u64,
+    /// With state on disk: the directory for it; scratch, removed at the end of the run [default: the system's directory for
+    /// temporary files, which may be small or in memory]
+    #[arg(long, value_name = "PATH")]
+    state_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
 #[command(next_help_heading = "Operation")]
 struct OperationFlags {
     /// What happens after a failure: none | fixed:ATTEMPTS,DELAY | exponential[:INITIAL,MAX,FACTOR[,RESET[,ATTEMPTS]]]
@@ -110,7 +129,7 @@ struct OperationFlags {
     #[arg(long, value_name = "STRATEGY", default_value = "exponential:1s,1m,1.5,1h", value_parser = restart::parse)]
     restart: RestartStrategy,
     /// Where the control server listens, or off [default: 127.0.0.1:8081, or another port if that one is taken]
-    #[arg(long, value_name = "ADDR:PORT|off", value_parser = values::listen)]
+    #[arg(long, value_name = "ADDR:PORT|off", env = "MILLPOND_LISTEN", value_parser = values::listen)]
     listen: Option<Listen>,
     /// Where each process of the job listens for the others; the same list for each
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = host, requires = "process")]
@@ -129,7 +148,7 @@ struct OperationFlags {
 impl RunFlags {
     /// The options that they amount to, or why they do not go together.
     pub(super) fn into_options(self) -> Result<RunOptions, String> {
-        let RunFlags { job, restore, from, fresh, snapshots, operation } = self;
+        let RunFlags { job, restore, from, fresh, snapshots, state, operation } = self;
         let parallelism = job.parallelism.map(usize::from);
         Ok(RunOptions {
             cluster: cluster(operation.hosts, operation.process, parallelism)?,
@@ -154,6 +173,9 @@ impl RunFlags {
             restart: operation.restart,
             listen: operation.listen.unwrap_or_else(|| Listen::Prefer(values::LISTEN.to_owned())),
             savepoint_every: snapshots.savepoint_every,
+            state_backend: state.state_backend,
+            state_cache: state.state_cache,
+            state_dir: state.state_dir,
             quiet: operation.quiet,
             clock: Clock::default(),
         })
@@ -197,7 +219,7 @@ pub(super) struct CheckFlags {
     #[arg(long, help_heading = "Start from a snapshot")]
     name: Option<JobName>,
     /// The store that the snapshot is in: a path or a URL [default: ./millpond-store]
-    #[arg(long, value_name = "PATH|URL", help_heading = "Start from a snapshot")]
+    #[arg(long, value_name = "PATH|URL", env = "MILLPOND_STORE", help_heading = "Start from a snapshot")]
     store: Option<String>,
     /// Print JSON
     #[arg(long, help_heading = "Output")]

@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 
 use super::plan::PlanFormat;
 use super::{Command, Program, parse};
-use crate::job::options::{Cluster, Listen, PendingOutput, RunOptions};
+use crate::job::options::{Cluster, Listen, PendingOutput, RunOptions, StateBackend};
 use crate::runtime::restart::RestartStrategy;
 use crate::source::SourcePosition;
 
@@ -210,4 +210,22 @@ fn plan_takes_json_for_short() {
     assert!(matches!(read("plan --json"), Ok(Command::Plan(PlanFormat::Json, _))));
     assert!(matches!(read("plan --format dot"), Ok(Command::Plan(PlanFormat::Dot, _))));
     assert!(matches!(read("plan"), Ok(Command::Plan(PlanFormat::Table, _))));
+}
+
+#[test]
+fn state_goes_where_it_is_told() {
+    let options = run("--state-backend disk --state-cache 2GiB --state-dir /mnt/fast");
+    assert_eq!((options.state_backend, options.state_cache), (StateBackend::Disk, 2 << 30));
+    assert_eq!(options.state_dir.as_deref(), Some(std::path::Path::new("/mnt/fast")));
+    assert_eq!(run("--state-cache 1500").state_cache, 1500);
+    for (flags, said) in [
+        ("--state-backend rocks", "memory, disk"),
+        ("--state-cache 0", "more than nothing"),
+        ("--state-cache lots", "512MiB"),
+    ] {
+        let mistake = mistake(&format!("run {flags}"));
+        assert!(mistake.contains(said), "{flags}: {mistake}");
+    }
+    let help = help("run");
+    assert!(help.contains("--state-backend") && help.contains("256MB"), "{help}");
 }

@@ -36,6 +36,15 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number of bytes, with or without a unit.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    match text.parse::<bytesize::ByteSize>() {
+        Ok(size) if size.0 > 0 => Ok(size.0),
+        Ok(_) => Err("must be more than nothing".to_owned()),
+        Err(_) => Err("expected a number and a unit, such as 512MiB, 4GiB or 2GB".to_owned()),
+    }
+}
+
 /// Where to listen: an IP address and a port, `localhost:PORT`, or `off`.
 pub(super) fn listen(text: &str) -> Result<Listen, String> {
     if text == "off" {

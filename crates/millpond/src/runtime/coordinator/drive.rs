@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::assembly::{Assembly, new_bytes};
-use super::compact::{self, Fold};
+use super::compact::{self, Fold, Folded};
+use super::history::{IN_DOUBT, Written};
 use super::idle::IdleSources;
 use super::pending::{Asked, PendingSnapshot, Purpose};
 use crate::control::request::{Refusal, Request, RequestKind};
@@ -44,6 +45,12 @@ pub enum RunEnd {
     Cancelled,
     /// It was interrupted, and goes on from its newest snapshot when it is started again.
     Interrupted,
+}
+
+/// What became of a savepoint that was believed to have failed.
+enum Answer {
+    There(SnapshotId),
+    Failed(String),
 }
 
 /// What is left to do at the end: sinks commit the last epoch, then the log gets its last entry.
@@ -90,7 +97,7 @@ pub(crate) struct Driver<'a> {
     failed_in_a_row: u32,
     idle: IdleSources,
     counted: HashMap<usize, u64>,
-    compaction: Option<JoinHandle<Result<Fold, Error>>>,
+    compaction: Option<JoinHandle<Fold>>,
 }
 
 impl<'a> Driver<'a> {
@@ -162,18 +169,19 @@ impl<'a> Driver<'a> {
                 Err(error) => break Err(error),
             }
         };
-        let end = match self.over.take() {
-            // The log has its last entry: nothing that happens while the workers end can undo that.
-            Some(over) => AttemptEnd::Over(over),
-            None => end?,
-        };
         let unanswered =
             self.pending.take().map(|pending| pending.purpose).into_iter().chain(self.waiting.drain(..));
         let asked: Vec<Asked> =
             unanswered.filter_map(|purpose| purpose.asked().cloned()).chain(self.draining.take()).collect();
         for asked in asked {
-            self.deny(&asked, "the run failed or ended before it was taken".to_owned()).await;
+            // That the run must end, the end says already.
+            let _ = self.deny(&asked, "the run failed or ended before it was taken".to_owned()).await;
         }
+        let end = match self.over.take() {
+            // The log has its last entry: nothing that happens while the workers end can undo that.
+            Some(over) => AttemptEnd::Over(over),
+            None => end?,
+        };
         Ok((end, self.epoch))
     }
 
@@ -309,10 +317,21 @@ impl<'a> Driver<'a> {
         let (body, bytes) = self.body(&pending)?;
         let id = match self.session.history.write(body).await {
             Ok(id) => id,
-            Err(error) if error.kind() == ErrorKind::Fenced => return Err(error),
-            Err(error) => {
+            Err(error) if error.kind() == ErrorKind::Fenced => {
+                // Whoever asked for it is told at the end.
                 self.pending = Some(pending);
-                return self.snapshot_failed(error.to_string()).await;
+                return Err(error);
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                let answer = match pending.purpose.asked().cloned() {
+                    Some(asked) => self.deny(&asked, reason).await?,
+                    None => Answer::Failed(reason),
+                };
+                match answer {
+                    Answer::There(id) => id,
+                    Answer::Failed(reason) => return self.give_up(pending, reason),
+                }
             }
         };
         self.failed_in_a_row = 0;
@@ -367,12 +386,36 @@ impl<'a> Driver<'a> {
         self.session.publisher.request(&asked.request_id, Outcome::Completed(id.clone()));
     }
 
-    async fn deny(&mut self, asked: &Asked, reason: String) {
+    /// A savepoint that was asked for could not be taken: says so, and why. If it is in the log after all, which the store did
+    /// not tell when it was written, gives its place there.
+    ///
+    /// # Errors
+    /// If the run has a successor, or the log says that it is over.
+    async fn deny(&mut self, asked: &Asked, reason: String) -> Result<Answer, Error> {
         let request_id = asked.request_id.clone();
+        // Once this has the number, the savepoint can never get it.
+        let certain = reason.strip_suffix(IN_DOUBT).unwrap_or(&reason).to_owned();
+        let body = EntryBody::SavepointFailed { request_id: request_id.clone(), reason: certain.clone() };
+        let written = loop {
+            match self.session.history.write_or_find(body.clone()).await {
+                Ok(Written::Found(entry)) => {
+                    let record = entry.snapshot();
+                    if record.is_some_and(|record| record.request_id.as_ref() == Some(&request_id)) {
+                        return Ok(Answer::There(entry.id()));
+                    }
+                }
+                Ok(Written::Here(_)) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        let reason = if written.is_ok() { certain } else { reason };
         self.session.publisher.request(&request_id, Outcome::Failed(reason.clone()));
-        if let Err(error) = self.session.history.write(EntryBody::SavepointFailed { request_id, reason }).await {
-            tracing::warn!(%error, "that a savepoint failed could not be written to the log");
+        match written {
+            Err(error) if error.kind() == ErrorKind::Fenced => return Err(error),
+            Err(error) => tracing::warn!(%error, "that a savepoint failed could not be written to the log"),
+            Ok(()) => {}
         }
+        Ok(Answer::Failed(reason))
     }
 
     fn schedule(&mut self, last: &PendingSnapshot) {
@@ -418,7 +461,15 @@ impl<'a> Driver<'a> {
     async fn end_if_committed(&mut self) -> Result<Option<AttemptEnd>, Error> {
         let wanted = self.session.plan.sink_count() * self.workers;
         if let Some(Ending { body, end, .. }) = self.ending.take_if(|ending| ending.committed == wanted) {
-            self.session.history.write(body).await?;
+            match self.session.history.write(body).await {
+                Err(error) if error.kind() == ErrorKind::Fenced => return Err(error),
+                // The restart strategy says what follows; the next attempt has nothing to do but to end again.
+                Err(error) => {
+                    let reason = format!("that the run has ended could not be written to its log: {error}");
+                    return Ok(Some(AttemptEnd::Failed(FailureReport::engine(reason))));
+                }
+                Ok(_) => {}
+            }
             self.session.stopping = None;
             self.over = Some(end);
             self.command(None, ToWorker::Finish);
@@ -443,13 +494,18 @@ impl<'a> Driver<'a> {
     /// The snapshot under way has failed. The run goes on, if that is tolerated.
     async fn snapshot_failed(&mut self, reason: String) -> Result<Option<AttemptEnd>, Error> {
         let Some(pending) = self.pending.take() else { return Ok(None) };
+        if let Some(asked) = pending.purpose.asked() {
+            self.deny(asked, reason.clone()).await?;
+        }
+        self.give_up(pending, reason)
+    }
+
+    /// The same, when those who asked for it have been told.
+    fn give_up(&mut self, pending: PendingSnapshot, reason: String) -> Result<Option<AttemptEnd>, Error> {
         let what = if pending.purpose.asked().is_some() { "savepoint" } else { "checkpoint" };
         tracing::warn!("{what} of epoch {} failed: {reason}", pending.epoch);
         self.session.publisher.snapshot(&pending, Outcome::Failed(reason.clone()), (0, 0));
         self.schedule(&pending);
-        if let Some(asked) = pending.purpose.asked() {
-            self.deny(asked, reason.clone()).await;
-        }
         let failed = |reason: String| Ok(Some(AttemptEnd::Failed(FailureReport::engine(reason))));
         match &pending.purpose {
             Purpose::Checkpoint => {
@@ -563,22 +619,33 @@ impl<'a> Driver<'a> {
                 Ok(Ok(asked.request_id))
             }
             Err(error) if error.kind() == ErrorKind::Fenced => Err(error),
-            Err(error) => Ok(Err(Refusal(error.to_string()))),
+            Err(error) => match self.deny(&asked, error.to_string()).await? {
+                Answer::There(id) => {
+                    self.grant(&asked, &id).await;
+                    Ok(Ok(asked.request_id))
+                }
+                Answer::Failed(reason) => Ok(Err(Refusal(reason))),
+            },
         }
     }
 
     fn on_fold(&mut self, fold: Result<Fold, Error>) {
-        match fold {
-            Ok(fold) => fold.apply(&mut self.assembly),
-            Err(error) => tracing::warn!(%error, "deltas could not be folded together; it will be tried again"),
+        match fold.map_or_else(Folded::Failed, |fold| fold.apply(&mut self.assembly)) {
+            Folded::InPlace => {}
+            Folded::Overtaken => tracing::debug!(
+                "deltas that were being folded together have been replaced by newer rows of the whole state"
+            ),
+            Folded::Failed(error) => {
+                tracing::warn!(%error, "deltas could not be folded together; it will be tried again");
+            }
         }
     }
 }
 
 /// Resolves when a fold that is under way is done.
-async fn finished(fold: &mut Option<JoinHandle<Result<Fold, Error>>>) -> Result<Fold, Error> {
+async fn finished(fold: &mut Option<JoinHandle<Fold>>) -> Result<Fold, Error> {
     match fold {
-        Some(handle) => handle.await.unwrap_or_else(|error| Err(Error::failed(error))),
+        Some(handle) => handle.await.map_err(Error::failed),
         None => std::future::pending().await,
     }
 }

@@ -10,7 +10,10 @@ use crate::error::Error;
 
 /// How often an append whose outcome is unknown is tried again, with growing delays from this one on.
 const APPEND_ATTEMPTS: u32 = 6;
-const APPEND_DELAY: Duration = Duration::from_millis(100);
+const APPEND_DELAY: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 100 });
+
+/// How a message ends about a write that may have happened.
+pub(crate) const IN_DOUBT: &str = "; it may be there nevertheless";
 
 /// The log of a running job.
 pub(crate) struct History {
@@ -23,6 +26,21 @@ pub(crate) struct History {
     snapshots: Vec<Entry>,
     /// Checkpoints that are not this run's to remove.
     left: BTreeSet<Sequence>,
+    /// Entries of this run that may stand at `next`, or come to stand there: the store did not say. At most one of them does.
+    doubted: Vec<Entry>,
+    /// The newest snapshot that was found there when it was believed to have failed.
+    found: Option<Entry>,
+    /// The last entry of this run, if it was found so.
+    ended: Option<Entry>,
+}
+
+/// What became of an entry that was to be written.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// It is in the log.
+    Here(SnapshotId),
+    /// Its number has an earlier entry of this run, of which the store had not said whether it was there. Nothing was written.
+    Found(Box<Entry>),
 }
 
 impl History {
@@ -42,10 +60,13 @@ impl History {
             next,
             run: next,
             left: left(&existing),
+            doubted: Vec::new(),
+            found: None,
+            ended: None,
             snapshots: existing.into_iter().filter(|entry| entry.snapshot().is_some()).collect(),
         };
         let entry = Entry::new(job.clone(), next, next, start)?;
-        match history.append(&entry).await? {
+        match history.append(&entry).await.map_err(doubtful)? {
             AppendOutcome::Appended => {
                 history.next = next.next();
                 Ok(Some(history))
@@ -59,37 +80,92 @@ impl History {
         self.run
     }
 
-    /// Writes the next entry.
+    /// Writes the next entry; behind an earlier one of this run if that turns out to be there after all.
     ///
     /// # Errors
-    /// Fenced if another run has taken the number: this run has a successor and must end.
+    /// Fenced if another run has taken the number: this run has a successor and must end. Or if the log says that this run is
+    /// over, as [`History::end`] tells.
     pub(crate) async fn write(&mut self, body: EntryBody) -> Result<SnapshotId, Error> {
-        let entry = Entry::new(self.job.clone(), self.next, self.run, body)?;
-        match self.append(&entry).await? {
-            AppendOutcome::Taken => Err(Error::fenced(format!(
-                "another run of job '{}' has taken over: entry {} of its log is not ours. This run ends and changes nothing \
-                 any more; to run a second job beside the first, give it another --name",
-                self.job, self.next.0
-            ))),
-            AppendOutcome::Appended => {
-                let id = entry.id();
-                self.next = self.next.next();
-                if entry.snapshot().is_some() {
-                    self.snapshots.push(entry);
-                }
-                Ok(id)
+        loop {
+            if let Written::Here(id) = self.write_or_find(body.clone()).await? {
+                return Ok(id);
             }
         }
     }
 
+    /// Writes the next entry, unless an earlier one of this run has its number. Errors as with [`History::write`].
+    pub(crate) async fn write_or_find(&mut self, body: EntryBody) -> Result<Written, Error> {
+        if let Some(ended) = &self.ended {
+            return Err(Error::fenced(format!("entry {} of the log says that this run is over", ended.id())));
+        }
+        let entry = Entry::new(self.job.clone(), self.next, self.run, body)?;
+        match self.append(&entry).await {
+            Ok(AppendOutcome::Appended) => {
+                let id = entry.id();
+                self.stands(entry);
+                Ok(Written::Here(id))
+            }
+            Ok(AppendOutcome::Taken) => match self.doubted_at_next().await? {
+                Some(found) => {
+                    self.stands(found.clone());
+                    if found.snapshot().is_some() {
+                        self.found = Some(found.clone());
+                    }
+                    self.ended = Some(found.clone()).filter(Entry::ends_run);
+                    Ok(Written::Found(Box::new(found)))
+                }
+                None => Err(Error::fenced(format!(
+                    "another run of job '{}' has taken over: entry {} of its log is not ours. This run ends and changes \
+                     nothing any more; to run a second job beside the first, give it another --name",
+                    self.job, self.next.0
+                ))),
+            },
+            Err(error) => {
+                if error.may_have_happened() {
+                    self.doubted.push(entry);
+                }
+                Err(doubtful(error))
+            }
+        }
+    }
+
+    /// Notes that an entry of this run stands at its number, for good.
+    fn stands(&mut self, entry: Entry) {
+        self.next = self.next.next();
+        self.doubted.clear();
+        if entry.snapshot().is_some() {
+            self.found = None;
+            self.snapshots.push(entry);
+        }
+    }
+
+    /// The entry at the next number, if this run wrote it without being told that it was there.
+    async fn doubted_at_next(&self) -> Result<Option<Entry>, Error> {
+        if self.doubted.is_empty() {
+            return Ok(None);
+        }
+        let there = self.log.read(self.next).await?;
+        Ok(there.filter(|there| self.doubted.iter().any(|doubted| doubted == there)))
+    }
+
+    /// The newest snapshot of this run that was found in the log when it was believed to have failed, once.
+    pub(crate) fn take_found(&mut self) -> Option<Entry> {
+        self.found.take()
+    }
+
+    /// How this run ended, if its last entry was found in the log when it was believed not to be there.
+    pub(crate) fn end(&self) -> Option<&EntryBody> {
+        self.ended.as_ref().map(|entry| &entry.body)
+    }
+
     /// Appends, and tries again while it is not known whether the entry is there: its number cannot be used for another
     /// before that is known.
-    async fn append(&self, entry: &Entry) -> Result<AppendOutcome, Error> {
+    async fn append(&self, entry: &Entry) -> millpond_snapshot::Result<AppendOutcome> {
         let mut delay = APPEND_DELAY;
         for attempt in 1.. {
             match self.log.append(entry).await {
                 Ok(outcome) => return Ok(outcome),
-                Err(error) if attempt == APPEND_ATTEMPTS || !error.may_have_happened() => return Err(error.into()),
+                Err(error) if attempt == APPEND_ATTEMPTS || !error.may_have_happened() => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, "an append to the job's log may or may not have happened; trying again");
                     tokio::time::sleep(delay).await;
@@ -137,6 +213,14 @@ impl History {
         let released = repository::release(&self.store, &self.job, &removed, &kept).await?;
         self.snapshots.retain(|entry| !is_surplus(entry) || released.kept.contains(&entry.sequence));
         Ok(())
+    }
+}
+
+/// An append that failed: whether it did, the store may not have said.
+fn doubtful(error: millpond_snapshot::Error) -> Error {
+    match error.may_have_happened() {
+        true => Error::store(format!("{error}{IN_DOUBT}")),
+        false => error.into(),
     }
 }
 

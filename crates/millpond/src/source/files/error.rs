@@ -20,10 +20,16 @@ pub(super) enum FileError {
     NotUtf8 { path: PathBuf },
     #[error(
         "the input file {} cannot be opened: {source}; it was there when the input was listed or is named by the snapshot, \
-         and must be found at the same path by every process until it has been read",
+         and must be found at the same path by every process until it has been read (or where `Files::moved` says)",
         path.display()
     )]
     Open { path: PathBuf, source: io::Error },
+    #[error(
+        "two input files would both be known as {}: that one, and what moved from there to {}; leave one of them out",
+        path.display(),
+        here.display()
+    )]
+    OneAsTwo { path: PathBuf, here: PathBuf },
     #[error("the input file {} cannot be read near byte {offset}: {source}", path.display())]
     Read { path: PathBuf, offset: u64, source: io::Error },
     #[error(
@@ -54,6 +60,7 @@ impl FileError {
                 | FileError::NoPaths
                 | FileError::NotAFile { .. }
                 | FileError::NotUtf8 { .. }
+                | FileError::OneAsTwo { .. }
         );
         if permanent { Permanent::new(self).into() } else { self.into() }
     }

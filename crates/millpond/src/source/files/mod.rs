@@ -15,6 +15,7 @@
 //! * [`decode`], [`csv`]: from bytes to values.
 //! * [`reader`]: all of it put together for one file.
 //! * [`seek`]: where a file ends.
+//! * [`moved`]: files that stand elsewhere than when a snapshot was taken.
 //! * [`malformed`]: records that cannot be decoded, as data.
 
 mod csv;
@@ -24,6 +25,7 @@ mod framing;
 mod input;
 mod listing;
 mod malformed;
+mod moved;
 mod reader;
 mod seek;
 mod source;

@@ -1,7 +1,7 @@
 //! Reads one file.
 
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// A file and how far it has been read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSplit {
-    /// The absolute path.
+    /// The absolute path at the time when it was found.
     pub path: PathBuf,
     /// The byte behind the last record that was given out; in a compressed file, a byte of the content.
     pub offset: u64,
@@ -74,10 +74,10 @@ struct FileReader {
 }
 
 impl FileReader {
-    fn open(split: FileSplit, options: ReadOptions) -> Result<Self, FileError> {
+    fn open(here: &Path, split: FileSplit, options: ReadOptions) -> Result<Self, FileError> {
         let mut reader = FileReader {
             options,
-            input: Input::open(&split.path, split.offset)?,
+            input: Input::open(here, split.offset)?,
             split,
             framer: Framer::new(options.format.framing()),
             decoder: options.format.decoder(),
@@ -227,8 +227,8 @@ pub struct StrictReader<T> {
 }
 
 impl<T> StrictReader<T> {
-    pub(super) fn open(split: FileSplit, options: ReadOptions) -> Result<Self, FileError> {
-        let file = FileReader::open(split, ReadOptions { strict: true, ..options })?;
+    pub(super) fn open(here: &Path, split: FileSplit, options: ReadOptions) -> Result<Self, FileError> {
+        let file = FileReader::open(here, split, ReadOptions { strict: true, ..options })?;
         Ok(StrictReader { file, types: PhantomData })
     }
 }
@@ -259,8 +259,8 @@ pub struct TolerantReader<T> {
 }
 
 impl<T> TolerantReader<T> {
-    pub(super) fn open(split: FileSplit, options: ReadOptions) -> Result<Self, FileError> {
-        let file = FileReader::open(split, ReadOptions { strict: false, ..options })?;
+    pub(super) fn open(here: &Path, split: FileSplit, options: ReadOptions) -> Result<Self, FileError> {
+        let file = FileReader::open(here, split, ReadOptions { strict: false, ..options })?;
         Ok(TolerantReader { file, types: PhantomData })
     }
 }

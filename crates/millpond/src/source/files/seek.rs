@@ -1,14 +1,16 @@
 //! Where a file ends, for a run that is to begin there.
 
+use std::path::Path;
+
 use super::error::FileError;
 use super::framing::Framer;
 use super::input::{Filled, Input};
 use super::reader::{FileSplit, ReadOptions};
 
 /// The split behind the last whole record that is there. What follows it in a file that grows is a record that is not
-/// whole yet.
-pub(super) fn end_of(split: FileSplit, options: ReadOptions) -> Result<FileSplit, FileError> {
-    let mut input = Input::open(&split.path, 0)?;
+/// whole yet. The file stands at `here`.
+pub(super) fn end_of(split: FileSplit, here: &Path, options: ReadOptions) -> Result<FileSplit, FileError> {
+    let mut input = Input::open(here, 0)?;
     let mut framer = Framer::new(options.format.framing());
     let mut end = FileSplit { offset: 0, lines: 0, ..split };
     loop {
@@ -41,7 +43,7 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let format = Format::Csv { delimiter: b',', quote: b'"' };
         let options = ReadOptions { format, follow: true, strict: true, max_record_bytes: 1000 };
-        let end = end_of(FileSplit { path, offset: 0, lines: 0 }, options).unwrap();
+        let end = end_of(FileSplit { path: path.clone(), offset: 0, lines: 0 }, &path, options).unwrap();
         (end.offset, end.lines)
     }
 

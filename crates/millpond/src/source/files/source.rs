@@ -1,13 +1,15 @@
 //! Files as a source.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::decode::Format;
 use super::error::FileError;
 use super::listing::list;
+use super::moved::Moved;
 use super::reader::{FileSplit, ReadOptions, StrictReader, TolerantReader};
 use super::seek::end_of;
 use crate::runtime::failure::UserError;
@@ -51,6 +53,7 @@ pub struct Files<T> {
     endings: Vec<String>,
     options: ReadOptions,
     rate: RateLimit,
+    moved: Moved,
     list_at: Instant,
     types: PhantomData<fn() -> T>,
 }
@@ -75,6 +78,7 @@ impl<T: Data> Files<T> {
             endings: Vec::new(),
             options: ReadOptions { format, follow: false, strict: true, max_record_bytes: MAX_RECORD_BYTES },
             rate: RateLimit::default(),
+            moved: Moved::default(),
             list_at: Instant::now(),
             types: PhantomData,
         }
@@ -116,6 +120,16 @@ impl<T: Data> Files<T> {
         self
     }
 
+    /// What snapshots know as files below the directory `from`, stands below `to` now. For a job that goes on where its input
+    /// has another path: without this, the files would be new to it, and their records would be read a second time.
+    ///
+    /// `from` is an absolute path, as `millpond snapshots show` lists them. Snapshots go on to know the files by it, so keep
+    /// this, also when they move once more. It may be said of several directories.
+    pub fn moved(mut self, from: impl Into<PathBuf>, to: impl Into<PathBuf>) -> Self {
+        self.moved.add(from.into(), to.into());
+        self
+    }
+
     /// Gives out malformed records as data instead of failing the run.
     ///
     /// ```no_run
@@ -139,6 +153,13 @@ impl<T: Data> Files<T> {
             let expected = "it must differ from the quote and from line ends";
             return Err(FileError::Option { option: "the delimiter", found, expected }.judged());
         }
+        if let Some((from, _)) = self.moved.pairs().iter().find(|(from, _)| !from.is_absolute()) {
+            let expected = "snapshots know files by absolute paths, as `millpond snapshots show` lists them";
+            let found = from.display().to_string();
+            return Err(
+                FileError::Option { option: "the directory that files moved from", found, expected }.judged()
+            );
+        }
         if self.paths.is_empty() {
             return Err(FileError::NoPaths.judged());
         }
@@ -152,25 +173,39 @@ impl<T: Data> Files<T> {
         }
         self.check()?;
         let files = list(&self.paths, &self.endings).map_err(FileError::judged)?;
+        let moved = self.moved.resolved();
         self.list_at = now + now.elapsed().saturating_mul(LISTING_SHARE).max(Duration::from_millis(1));
         if files.is_empty() && !self.options.follow {
             tracing::warn!("{self} has no files: there is nothing to read");
         }
-        Ok(files.into_iter().map(|path| FileSplit { path, offset: 0, lines: 0 }).collect())
+        let splits: Vec<_> =
+            files.iter().map(|path| FileSplit { path: moved.known(path), offset: 0, lines: 0 }).collect();
+        if !moved.pairs().is_empty()
+            && let Some(twice) = first_twice(&splits)
+        {
+            return Err(FileError::OneAsTwo { path: twice.to_owned(), here: moved.here(twice) }.judged());
+        }
+        Ok(splits)
     }
 }
 
 impl<T: Data> Files<T> {
+    fn here(&self, split: &FileSplit) -> PathBuf {
+        self.moved.resolved().here(&split.path)
+    }
+
     /// Where a file is read from: see the documentation of [`Files`].
     fn go_to(&self, split: FileSplit, position: &SourcePosition) -> Result<Option<FileSplit>, FileError> {
+        let here = self.here(&split);
         // What does not grow has nothing behind its end.
-        let skip =
-            |split: FileSplit| if self.options.follow { end_of(split, self.options).map(Some) } else { Ok(None) };
+        let skip = |split: FileSplit| {
+            if self.options.follow { end_of(split, &here, self.options).map(Some) } else { Ok(None) }
+        };
         match position {
             SourcePosition::Latest => skip(split),
             SourcePosition::Timestamp(time) => {
-                let modified = std::fs::metadata(&split.path).and_then(|file| file.modified());
-                let modified = modified.map_err(|source| FileError::Open { path: split.path.clone(), source })?;
+                let modified = std::fs::metadata(&here).and_then(|file| file.modified());
+                let modified = modified.map_err(|source| FileError::Open { path: here.clone(), source })?;
                 if modified < *time { skip(split) } else { Ok(Some(split)) }
             }
             SourcePosition::Earliest | SourcePosition::At(_) => Ok(Some(split)),
@@ -191,6 +226,12 @@ impl<T> fmt::Display for Files<T> {
         }
         Ok(())
     }
+}
+
+/// The first path that two splits have.
+fn first_twice(splits: &[FileSplit]) -> Option<&Path> {
+    let mut seen = HashSet::new();
+    splits.iter().map(|split| split.path.as_path()).find(|path| !seen.insert(*path))
 }
 
 fn split_id(split: &FileSplit) -> String {
@@ -215,7 +256,7 @@ impl<T: Data> Source for Files<T> {
         !self.options.follow
     }
     fn open(&self, split: FileSplit) -> Result<StrictReader<T>, UserError> {
-        StrictReader::open(split, self.options).map_err(FileError::judged)
+        StrictReader::open(&self.here(&split), split, self.options).map_err(FileError::judged)
     }
     fn positions(&self) -> Vec<PositionForm> {
         POSITIONS.to_vec()
@@ -249,7 +290,7 @@ impl<T: Data> Source for TolerantFiles<T> {
         self.0.is_bounded()
     }
     fn open(&self, split: FileSplit) -> Result<TolerantReader<T>, UserError> {
-        TolerantReader::open(split, self.0.options).map_err(FileError::judged)
+        TolerantReader::open(&self.0.here(&split), split, self.0.options).map_err(FileError::judged)
     }
     fn positions(&self) -> Vec<PositionForm> {
         POSITIONS.to_vec()

@@ -11,6 +11,8 @@ pub(crate) struct Comparison {
     pub(crate) refusals: Vec<String>,
     /// Whether canonical bytes of a key may differ, so that keys have another place.
     pub(crate) moves: bool,
+    /// Whether two values that are not equal may become equal.
+    pub(crate) joins: bool,
     /// Whether a column cannot be read as values of the new type at once: nulls take the default of their field, or a
     /// number has become wider than any that a column holds.
     pub(crate) indirect: bool,
@@ -113,6 +115,7 @@ impl Comparison {
             });
             self.change(format!("{path}.{name}: removed, was {shape}{hint}"));
             self.moves = true;
+            self.joins = true;
         }
         for FieldShape { name, shape, default, .. } in added {
             if *default {
@@ -137,6 +140,7 @@ impl Comparison {
             {
                 self.change(format!("{path}: {} → {shape} (absent ones take the default)", old.shape));
                 self.moves = true;
+                self.joins = true;
                 self.indirect = true;
                 self.values(path, inner, shape);
             }

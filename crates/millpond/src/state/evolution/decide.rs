@@ -35,6 +35,8 @@ pub(crate) struct Sides {
     pub(crate) key: Side,
     pub(crate) map_key: Side,
     pub(crate) value: Side,
+    /// Whether it is known what becomes of two values whose keys have become one.
+    pub(crate) merges: bool,
 }
 
 /// How a column of the snapshot is read.
@@ -77,7 +79,7 @@ pub(crate) fn decide(declared: &StateDeclaration, old: &StateSnapshot) -> Result
     }
     let mut outcome = Outcome::default();
     let mut refusals = Vec::new();
-    let Sides { key, map_key, value } = &declared.sides;
+    let Sides { key, map_key, value, merges } = &declared.sides;
     let columns = [
         ("key", key, &old.key_schema, &declared.key),
         ("map_key", map_key, &old.map_key_schema, &declared.map_key),
@@ -89,11 +91,11 @@ pub(crate) fn decide(declared: &StateDeclaration, old: &StateSnapshot) -> Result
             continue;
         }
         outcome.rewrites = true;
-        let (reading, moves) = match side.migrations.iter().position(|(_, column)| same_type(column, old)) {
+        let (reading, moves, joins) = match side.migrations.iter().position(|(_, column)| same_type(column, old)) {
             Some(place) => {
                 let from = side.migrations[place].0;
                 outcome.changes.push(format!("{name}: by the migration from {from}"));
-                (Reading::Migration(place), true)
+                (Reading::Migration(place), true, true)
             }
             None => {
                 let comparison = compare(name, &shape(old), &side.shape.clone().unwrap_or_else(|| shape(new)));
@@ -105,9 +107,15 @@ pub(crate) fn decide(declared: &StateDeclaration, old: &StateSnapshot) -> Result
                     outcome.changes.push(format!("{name}: variants are written under other names than before"));
                 }
                 let reading = if comparison.indirect { Reading::Indirect } else { Reading::ByName };
-                (reading, comparison.moves || renamed)
+                (reading, comparison.moves || renamed, comparison.joins || renamed)
             }
         };
+        // Whether there are such keys, only the rows know.
+        if name != "value" && joins && !merges && declared.kind != StateKind::Timers {
+            outcome.changes.push(format!(
+                "{name}: if two rows become one, the start fails: the state says no .merge(|a, b| …)"
+            ));
+        }
         match name {
             "key" => (outcome.key, outcome.moves) = (reading, moves),
             "map_key" => outcome.map_key = reading,

@@ -4,6 +4,7 @@ mod csv;
 mod follow;
 mod json_lines;
 mod listing;
+mod moved;
 mod positions;
 
 use std::fs;
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 
 use super::{FileSplit, Files, Parsed};
 use crate::runtime::failure::UserError;
-use crate::source::{ReadStatus, Source, SplitReader};
+use crate::source::{ReadStatus, Source, SourcePosition, SplitReader};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Row {

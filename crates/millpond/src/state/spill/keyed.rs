@@ -1,0 +1,403 @@
+//! The keyed states of a subtask whose keys are not all resident: faulting in, eviction, and what a snapshot takes of it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use lsm_tree::compaction::filter::Context;
+use lsm_tree::compaction::{CompactionFilter, Factory, ItemAccessor, Verdict};
+use millpond_snapshot::chunk::StateKind;
+
+use super::backend::SpillSetting;
+use super::changes::Changes;
+use super::pack::{pack, unpack};
+use super::part::{Source, SpilledPart};
+use super::residents::Residents;
+use super::row::{self, Header, Victims};
+use super::table::Table;
+use super::timers::TimerIndex;
+use crate::error::Error;
+use crate::state::codec::StateValue;
+use crate::state::keyed::{KeyedStates, Registered};
+use crate::state::keys::Slot;
+use crate::state::tracker::Extent;
+use crate::time::EventTime;
+
+/// Keys that are faulted in together because their timers are due.
+const DUE_KEYS: usize = 1024;
+
+/// What the table takes, less the time of a timer.
+const MOST_KEY_BYTES: usize = u16::MAX as usize - 8;
+/// So few are folded at little cost: a snapshot takes them as they are, whatever else there is.
+const FEW_CHANGES: usize = 64 << 10;
+
+/// What a subtask has on disk, and what it knows of the keys that are resident.
+pub(crate) struct Spill {
+    setting: SpillSetting,
+    /// By hash and packed key. Made when the first key is evicted.
+    rows: Option<Table>,
+    /// Keys that have a row there, about: those that have expired may be gone.
+    keys_on_disk: usize,
+    changes: Changes,
+    residents: Residents,
+    /// The number of each timer state, and its timers on disk; in the order of declaration.
+    timers: Vec<(usize, TimerIndex)>,
+    victims: Victims,
+    now: Arc<Now>,
+    /// A key on disk: the hash, then the packed key. For its room.
+    key: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+/// What decides whether a row is needed any more.
+#[derive(Default)]
+struct Now {
+    /// Counts freezes.
+    generation: AtomicU32,
+    /// Processing time.
+    millis: AtomicI64,
+}
+
+impl Spill {
+    pub(crate) fn new(setting: &SpillSetting, states: &[Registered]) -> Self {
+        let is_timers = |(_, state): &(usize, &Registered)| state.declaration.kind == StateKind::Timers;
+        let index = |(number, _)| (number, TimerIndex::new(Arc::clone(&setting.disk), setting.memtable));
+        Spill {
+            rows: None,
+            keys_on_disk: 0,
+            changes: Changes::new(Arc::clone(&setting.disk.scratch)),
+            residents: Residents::new(setting.resident),
+            timers: states.iter().enumerate().filter(is_timers).map(index).collect(),
+            victims: Victims::default(),
+            now: Arc::default(),
+            key: Vec::new(),
+            buffer: Vec::new(),
+            setting: setting.clone(),
+        }
+    }
+
+    /// Whether a row on disk speaks of the key in `slot`, which must then stay until it is evicted.
+    pub(crate) fn has_row(&self, slot: Slot) -> bool {
+        self.residents.has_row(slot)
+    }
+
+    /// The key in `slot` is there.
+    pub(crate) fn came(&mut self, slot: Slot) {
+        self.residents.touch(slot);
+    }
+
+    /// The key in `slot` is forgotten.
+    pub(crate) fn left(&mut self, slot: Slot) {
+        self.residents.left(slot);
+    }
+
+    /// Whether so much has changed that writing everything costs no more than twice as much, and spares the folding later.
+    /// Each of the `resident` keys may have.
+    fn is_mostly_changed(&self, resident: usize) -> bool {
+        let changed = self.changes.len() + resident;
+        changed >= FEW_CHANGES && changed.saturating_mul(2) >= self.keys_on_disk
+    }
+
+    fn generation(&self) -> u32 {
+        self.now.generation.load(Ordering::Relaxed)
+    }
+
+    /// The next snapshot will have nothing of what has been written so far.
+    fn next_generation(&self) {
+        self.now.generation.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Leaves out rows when files are merged: of keys that are gone, and of which all has expired.
+struct Sweep(Arc<Now>);
+
+impl Factory for Sweep {
+    fn name(&self) -> &str {
+        "sweep"
+    }
+    fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
+        let Now { generation, millis } = &*self.0;
+        Box::new(Sweeping { generation: generation.load(Ordering::Relaxed), now: millis.load(Ordering::Relaxed) })
+    }
+}
+
+struct Sweeping {
+    generation: u32,
+    now: i64,
+}
+
+impl CompactionFilter for Sweeping {
+    fn filter_item(&mut self, item: ItemAccessor<'_>, _: &Context) -> Result<Verdict, lsm_tree::Error> {
+        // A freeze that came since makes rows stale, never fresh. What cannot be read is found when it is needed.
+        let waste = Header::read(&item.value()?).is_ok_and(|row| row.is_waste(self.generation, self.now));
+        Ok(if waste { Verdict::Remove } else { Verdict::Keep })
+    }
+}
+
+/// Writes down a key as it stands on disk.
+fn put_key<K: StateValue>(hash: u64, key: &K, to: &mut Vec<u8>) -> Result<(), Error> {
+    to.clear();
+    to.extend_from_slice(&hash.to_be_bytes());
+    pack(key, to)?;
+    if to.len() > MOST_KEY_BYTES {
+        return Err(Error::job(format!(
+            "a key of {} bytes: on disk a key has {MOST_KEY_BYTES} at most. Key by something shorter, such as a digest of it, or \
+             run with --state-backend memory",
+            to.len()
+        )));
+    }
+    Ok(())
+}
+
+impl<K: StateValue + Eq> KeyedStates<K> {
+    /// Lets keys be evicted.
+    pub(crate) fn spill_to(&mut self, setting: Option<&SpillSetting>) {
+        self.spill = setting.map(|setting| Box::new(Spill::new(setting, &self.states)));
+    }
+
+    /// Makes resident what is known of these keys.
+    #[inline]
+    pub(crate) fn fault_in<'a>(&mut self, keys: impl Iterator<Item = (u64, &'a K)>) -> Result<(), Error>
+    where
+        K: 'a,
+    {
+        if self.spill.is_none() {
+            return Ok(());
+        }
+        for (hash, key) in keys {
+            self.fault_in_one(hash, key)?;
+        }
+        Ok(())
+    }
+
+    fn fault_in_one(&mut self, hash: u64, key: &K) -> Result<(), Error> {
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
+        if let Some(slot) = self.keys.find(hash, key) {
+            spill.residents.touch(slot);
+            return Ok(());
+        }
+        let Some(rows) = &spill.rows else { return Ok(()) };
+        put_key(hash, key, &mut spill.key)?;
+        let Some(row) = rows.get(&spill.key)? else { return Ok(()) };
+        let (header, generation) = (Header::read(&row)?, spill.generation());
+        let fresh = header.is_fresh(generation);
+        // A tombstone that the next snapshot is to have must come along, as the next row will count in this one's place.
+        if !(header.is_live() || fresh) {
+            return Ok(());
+        }
+        let (slot, _) = self.keys.slot(hash, key);
+        let (mut sections, mut entries) = (header.sections, 0);
+        for state in &self.states {
+            let section = row::section(&mut sections)?;
+            if !section.is_empty() {
+                entries += state.store.borrow_mut().fault_in(slot, section, fresh)?;
+            }
+        }
+        spill.residents.faulted_in(slot, entries);
+        Ok(())
+    }
+
+    /// Notes that the keys in these slots are there.
+    pub(in crate::state) fn note_residents(&mut self, slots: &[Slot]) {
+        if let Some(spill) = self.spill.as_deref_mut() {
+            slots.iter().for_each(|slot| spill.residents.touch(*slot));
+        }
+    }
+
+    /// Looks whether more keys are resident than may be. To be called between batches.
+    pub(crate) fn is_crowded(&mut self) -> bool {
+        let Some(spill) = self.spill.as_deref_mut() else { return false };
+        let (states, rows, timers) = (&self.states, &spill.rows, &spill.timers);
+        let pinned = || {
+            let timers = timers.iter().map(|(_, index)| index.pinned()).sum::<usize>();
+            timers + rows.as_ref().map_or(0, Table::pinned)
+        };
+        let weight = |slot| {
+            // The key, its hash, what the table of keys has of it, and what is known of residents.
+            let key = size_of::<K>() + super::pack::heap(self.keys.key(slot)) + 24;
+            key + states.iter().map(|state| state.store.borrow().weight(slot)).sum::<usize>()
+        };
+        spill.residents.learn(&self.keys, pinned, weight);
+        spill.residents.is_over(self.keys.len())
+    }
+
+    /// Evicts keys that have not been used lately, as many as are too many, within bounds. Not while a snapshot is copied.
+    /// Says whether it has found any.
+    pub(crate) fn evict(&mut self) -> Result<bool, Error> {
+        debug_assert!(!self.is_copying(), "the copy needs the slots");
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(false) };
+        spill.now.millis.store(self.cursor.now(), Ordering::Relaxed);
+        let victims = &mut spill.victims;
+        victims.clear();
+        spill.residents.choose(&self.keys, |slot| victims.add(slot));
+        for state in &self.states {
+            state.store.borrow_mut().evict(victims)?;
+        }
+        self.write_rows()?;
+        self.write_timers()?;
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(false) };
+        for slot in &spill.victims.slots {
+            self.cursor.forget_tombstone(*slot);
+            self.keys.release(*slot, false);
+            spill.residents.left(*slot);
+        }
+        Ok(!spill.victims.slots.is_empty())
+    }
+
+    /// Writes the rows of the victims, but for those that stand on disk as they are.
+    fn write_rows(&mut self) -> Result<(), Error> {
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
+        let generation = spill.generation();
+        let Spill { setting, rows, keys_on_disk, changes, residents, victims, key, buffer, now, .. } = spill;
+        let mut order: Vec<(u64, u32)> = Vec::with_capacity(victims.slots.len());
+        for (place, slot) in victims.slots.iter().enumerate() {
+            let facts = victims.facts[place];
+            let needless = match residents.row(*slot) {
+                Some(entries) => !facts.changed && facts.stored && facts.live == entries,
+                None => !facts.changed && facts.live == 0,
+            };
+            if !needless {
+                order.push((self.keys.hash(*slot), place as u32));
+            }
+        }
+        if order.is_empty() {
+            return Ok(());
+        }
+        // Neighbours on disk are written one after the other.
+        order.sort_unstable();
+        buffer.clear();
+        let mut ends = Vec::with_capacity(order.len());
+        for (hash, place) in order {
+            let (place, slot) = (place as usize, victims.slots[place as usize]);
+            put_key(hash, self.keys.key(slot), key)?;
+            let start = buffer.len();
+            buffer.extend_from_slice(key);
+            let middle = buffer.len();
+            let facts = victims.facts[place];
+            match (residents.has_row(slot), facts.live > 0) {
+                (false, true) => *keys_on_disk += 1,
+                (true, false) => *keys_on_disk = keys_on_disk.saturating_sub(1),
+                _ => {}
+            }
+            if facts.live > 0 || facts.changed {
+                victims.put_row(place, generation, buffer);
+            }
+            if u32::try_from(buffer.len() - middle).is_err() {
+                return Err(Error::job(
+                    "a key has more than 4 GiB of state, which cannot be put on disk: divide it",
+                ));
+            }
+            if facts.changed {
+                changes.push(key, &buffer[middle..])?;
+            }
+            ends.push((start, middle, buffer.len()));
+        }
+        let rows = match rows {
+            Some(rows) => rows,
+            none => none.insert(Table::create(
+                &setting.disk,
+                setting.memtable,
+                Some(Arc::new(Sweep(Arc::clone(now)))),
+            )?),
+        };
+        let row = |(start, middle, end): &(usize, usize, usize)| {
+            // Without a row there is nothing to say but that the key is gone.
+            (&buffer[*start..*middle], (middle < end).then(|| &buffer[*middle..*end]))
+        };
+        rows.write(ends.iter().map(row))
+    }
+
+    /// Writes down when the timers of the victims are due.
+    fn write_timers(&mut self) -> Result<(), Error> {
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
+        let Spill { timers, victims, .. } = spill;
+        for (state, index) in timers {
+            let mut hints = Vec::new();
+            for (_, time, place) in victims.timers.iter().filter(|(of, ..)| of == state) {
+                let slot = victims.slots[*place];
+                let mut key = Vec::new();
+                put_key(self.keys.hash(slot), self.keys.key(slot), &mut key)?;
+                hints.push((*time, key));
+            }
+            index.add(hints.into_iter())?;
+        }
+        Ok(())
+    }
+
+    /// Makes the next keys resident whose timers of `clock` (the number of the timer state among those) are due at `now`.
+    /// Gives the moment up to which timers may fire, and whether there is more to do after that.
+    pub(crate) fn fault_in_due(&mut self, clock: usize, now: EventTime) -> Result<(EventTime, bool), Error> {
+        let Some((_, index)) = self.spill.as_deref_mut().and_then(|spill| spill.timers.get_mut(clock)) else {
+            return Ok((now, false));
+        };
+        let due = index.due(now.as_millis(), DUE_KEYS)?;
+        for (hash, packed) in due.keys {
+            let key: K = unpack(&mut packed.as_slice())?;
+            self.fault_in_one(hash, &key)?;
+        }
+        Ok(due.up_to.map_or((now, false), |up_to| (EventTime::from_millis(up_to), true)))
+    }
+
+    /// When the first timer of `clock` is due that an evicted key has.
+    pub(crate) fn next_due(&self, clock: usize) -> Option<EventTime> {
+        let (_, index) = self.spill.as_ref()?.timers.get(clock)?;
+        index.next().map(EventTime::from_millis)
+    }
+
+    /// Whether keys may be evicted at all.
+    pub(crate) fn spills(&self) -> bool {
+        self.spill.is_some()
+    }
+
+    /// Whether something is on disk.
+    fn has_spilled(&self) -> bool {
+        self.spill.as_ref().is_some_and(|spill| spill.rows.is_some())
+    }
+
+    /// Whether a snapshot takes everything because much the same has changed, where some of it is on disk.
+    pub(in crate::state) fn is_mostly_changed(&self) -> bool {
+        let resident = self.keys.len();
+        self.spill.as_ref().is_some_and(|spill| spill.rows.is_some() && spill.is_mostly_changed(resident))
+    }
+
+    /// What the stores are to take into a snapshot, given whether it must be `everything`. Where there is something on disk
+    /// they may not decide that for themselves.
+    pub(in crate::state) fn extent(&self, everything: bool) -> Extent {
+        match (everything, self.has_spilled()) {
+            (true, _) => Extent::Everything,
+            (false, true) => Extent::Changes,
+            (false, false) => Extent::Cheaper,
+        }
+    }
+
+    /// What the snapshot takes of evicted keys. Before the stores are frozen.
+    pub(in crate::state) fn freeze_spilled(&mut self, everything: bool) -> Result<Option<SpilledPart>, Error> {
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(None) };
+        spill.next_generation();
+        let changes = spill.changes.take()?;
+        let Some(rows) = &spill.rows else { return Ok(None) };
+        let source = if everything {
+            let mut residents = HashSet::with_capacity(self.keys.len());
+            for slot in self.keys.slots() {
+                let mut key = Vec::new();
+                put_key(self.keys.hash(slot), self.keys.key(slot), &mut key)?;
+                residents.insert(key);
+            }
+            Source::Everything { rows: rows.rows(None), residents }
+        } else {
+            let Some(changes) = changes else { return Ok(None) };
+            Source::Changes(changes)
+        };
+        let states = self.states.iter().map(|state| state.store.borrow().spilled_rows()).collect();
+        Ok(Some(SpilledPart::new::<K>(source, states, Arc::clone(&self.key_field))))
+    }
+
+    /// What has been restored is no change.
+    pub(in crate::state) fn settle_spilled(&mut self) -> Result<(), Error> {
+        if let Some(spill) = self.spill.as_deref_mut() {
+            spill.next_generation();
+            spill.changes.take()?;
+        }
+        Ok(())
+    }
+}
