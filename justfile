@@ -23,6 +23,10 @@ test-readers:
 test-s3:
     .ci/run s3
 
+# The benchmarks' subjects, on a thousandth of the work.
+test-benchmarks:
+    .ci/run benchmarks
+
 # Each decoder on hostile bytes; needs `cargo install cargo-fuzz`.
 fuzz seconds="15" *targets:
     fuzz/run {{seconds}} {{targets}}

@@ -58,6 +58,11 @@ pub fn own_peak_bytes() -> u64 {
     kilobytes("/proc/self/status", "VmHWM")
 }
 
+/// The most memory that a process has had.
+pub fn peak_bytes(process: u32) -> u64 {
+    kilobytes(&format!("/proc/{process}/status"), "VmHWM")
+}
+
 /// The memory that a process has.
 pub fn resident_bytes(process: u32) -> u64 {
     kilobytes(&format!("/proc/{process}/status"), "VmRSS")

@@ -9,6 +9,10 @@ use clap::Parser;
 use millpond_benchmarks::harness::{self, Settings};
 use millpond_benchmarks::{jobs, peers, suite};
 
+/// What README recommends to every job; all subjects in Rust have it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Millpond and its peers on the same work, in turn.
 #[derive(Parser)]
 #[command(after_help = after_help())]

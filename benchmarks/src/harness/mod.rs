@@ -20,6 +20,9 @@ pub use sample::{Bound, Sample, Subject, Target};
 
 use anyhow::Result;
 
+/// Who takes part, in their order.
+pub type Subjects = Vec<Box<dyn Subject>>;
+
 /// Something that can be measured with one command.
 pub struct Benchmark {
     /// What it is called on the command line.
@@ -29,5 +32,5 @@ pub struct Benchmark {
     /// What is to be reached.
     pub targets: Vec<Target>,
     /// Who takes part, with ours first.
-    pub subjects: fn(&Settings) -> Result<Vec<Box<dyn Subject>>>,
+    pub subjects: fn(&Settings) -> Result<Subjects>,
 }

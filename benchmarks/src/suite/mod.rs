@@ -7,6 +7,7 @@ mod keyed_sum;
 mod millpond_engine;
 mod nexmark;
 mod recovery;
+mod repository;
 mod state;
 mod steady;
 mod subjects;
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Benchmark> {
         state::benchmarks(),
         steady::benchmarks(),
         recovery::benchmarks(),
+        repository::benchmarks(),
         instructions::benchmarks(),
     ];
     groups.into_iter().flatten().collect()

@@ -86,7 +86,7 @@ fn account(key: u64) -> String {
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    bytes.iter().map(|byte| char::from(*byte)).collect()
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The check of a result with a text for a key. As cheap: of the text it takes the last character.

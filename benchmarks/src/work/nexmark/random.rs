@@ -41,7 +41,7 @@ impl Random {
         while left > 0 {
             let mut drawn = self.next();
             for _ in 0..left.min(8) {
-                out.push(char::from(b'a' + ((drawn & 0xFF) * 26 >> 8) as u8));
+                out.push(char::from(b'a' + (((drawn & 0xFF) * 26) >> 8) as u8));
                 drawn >>= 8;
             }
             left -= 8;

@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod direct;
 mod names;
 mod probe;
 mod shape;
@@ -137,8 +138,15 @@ pub fn encode<T: Serialize>(field: &FieldRef, values: &[T]) -> Result<ArrayRef> 
         let texts: std::result::Result<Vec<String>, _> = values.iter().map(serde_json::to_string).collect();
         return Ok(Arc::new(StringArray::from(texts.map_err(|error| failed(&error))?)));
     }
-    let mut arrays = serde_arrow::to_arrow(&item(field), Items(values)).map_err(|error| failed(&error))?;
+    if let Some(array) = direct::encode(field, values) {
+        return Ok(array);
+    }
+    let mut arrays = through_serde_arrow(field, values).map_err(|error| failed(&error))?;
     arrays.pop().ok_or_else(|| Error::InvalidInput("a column was lost while encoding".to_owned()))
+}
+
+fn through_serde_arrow<T: Serialize>(field: &FieldRef, values: &[T]) -> serde_arrow::Result<Vec<ArrayRef>> {
+    serde_arrow::to_arrow(&item(field), Items(values))
 }
 
 /// Turns one column into values.

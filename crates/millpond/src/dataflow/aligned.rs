@@ -22,7 +22,7 @@ use timely::scheduling::Activator;
 
 use super::emitter::Emitter;
 use super::flow::Flow;
-use super::inlet::Inlet;
+use super::inlet::{Inlet, Turn};
 use super::time::{Path, Time};
 use crate::runtime::failure::{Failure, Reporter};
 use crate::time::EventTime;
@@ -178,9 +178,9 @@ where
     let mut builder = OperatorBuilder::new(setting.name.clone(), scope);
     let left = builder.new_input(input.stream, input.pact);
     let mut left = Inlet::new(left, Arc::clone(&setting.flow), input.counted);
-    build(builder, setting, 1, make, move |pass, logic, out| match pass {
-        Pass::Arrived(epoch) => collect(|each| left.drain(epoch, each), |batch| logic.left(batch, out)),
-        Pass::Waited(epoch) => collect(|each| left.admit(epoch, each), |batch| logic.left(batch, out)),
+    build(builder, setting, 1, make, move |pass, turn, logic, out| match pass {
+        Pass::Arrived(epoch) => collect(|each| left.drain(epoch, turn, each), |batch| logic.left(batch, out)),
+        Pass::Waited(epoch) => collect(|each| left.admit(epoch, turn, each), |batch| logic.left(batch, out)),
     })
 }
 
@@ -202,14 +202,14 @@ where
     let mut left = Inlet::new(handle, Arc::clone(&setting.flow), left.counted);
     let handle = builder.new_input(right.stream, right.pact);
     let mut right = Inlet::new(handle, Arc::clone(&setting.flow), right.counted);
-    build(builder, setting, 2, make, move |pass, logic, out| match pass {
+    build(builder, setting, 2, make, move |pass, turn, logic, out| match pass {
         Pass::Arrived(epoch) => {
-            collect(|each| left.drain(epoch, each), |batch| logic.left(batch, out))?;
-            collect(|each| right.drain(epoch, each), |batch| logic.right(batch, out))
+            let more = collect(|each| left.drain(epoch, turn, each), |batch| logic.left(batch, out))?;
+            Ok(more | collect(|each| right.drain(epoch, turn, each), |batch| logic.right(batch, out))?)
         }
         Pass::Waited(epoch) => {
-            collect(|each| left.admit(epoch, each), |batch| logic.left(batch, out))?;
-            collect(|each| right.admit(epoch, each), |batch| logic.right(batch, out))
+            let more = collect(|each| left.admit(epoch, turn, each), |batch| logic.left(batch, out))?;
+            Ok(more | collect(|each| right.admit(epoch, turn, each), |batch| logic.right(batch, out))?)
         }
     })
 }
@@ -223,18 +223,19 @@ enum Pass {
     Waited(u64),
 }
 
-/// Runs `logic` on the batches that `source` yields; after the first failure the rest is left alone.
+/// Runs `logic` on the batches that `source` yields, which says whether it has more; after the first failure the rest is
+/// left alone.
 fn collect<D>(
-    source: impl FnOnce(&mut dyn FnMut(&mut Vec<D>)),
+    source: impl FnOnce(&mut dyn FnMut(&mut Vec<D>)) -> bool,
     mut logic: impl FnMut(&mut Vec<D>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let mut outcome = Ok(());
-    source(&mut |batch| {
+    let more = source(&mut |batch| {
         if outcome.is_ok() {
             outcome = logic(batch);
         }
     });
-    outcome
+    outcome.map(|()| more)
 }
 
 fn build<'s, L, I>(
@@ -246,7 +247,7 @@ fn build<'s, L, I>(
 ) -> Streams<'s, L>
 where
     L: Operator,
-    I: FnMut(Pass, &mut L, &mut Outputs<L::Out, L::Side>) -> Result<(), Failure> + 'static,
+    I: FnMut(Pass, Turn, &mut L, &mut Outputs<L::Out, L::Side>) -> Result<bool, Failure> + 'static,
 {
     let path = if L::OWN_WATERMARK { Path::OwnWatermark } else { Path::Keep };
     let connection: Vec<_> = (0..inputs).map(|i| (i, Antichain::from_elem(path))).collect();
@@ -275,7 +276,8 @@ where
                 return;
             }
             let wake = reporter.guard(|| {
-                process(Pass::Arrived(epoch), &mut logic, &mut out)?;
+                let turn = Turn::begin();
+                let mut more = process(Pass::Arrived(epoch), turn, &mut logic, &mut out)?;
                 let Some(meet) = Time::meet(frontiers) else {
                     ended = true;
                     out.close();
@@ -286,13 +288,14 @@ where
                     logic.end_epoch(epoch, watermark)?;
                     epoch += 1;
                     out.advance(Time::new(epoch, logic.output_watermark(watermark)));
-                    process(Pass::Waited(epoch), &mut logic, &mut out)?;
+                    more |= process(Pass::Waited(epoch), turn, &mut logic, &mut out)?;
                 }
                 if watermark < meet.watermark {
                     watermark = meet.watermark;
                     logic.watermark(watermark, &mut out)?;
                 }
                 let wake = logic.poll(&mut out)?;
+                let wake = if more { Wake::Soon } else { wake };
                 out.flush();
                 let passed_on = logic.output_watermark(watermark);
                 out.advance(Time::new(epoch, passed_on));

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use millpond_snapshot::chunk::StateKind;
 use millpond_snapshot::hash::HashRange;
@@ -25,8 +25,10 @@ use crate::state::timers::TimerStore;
 use crate::stream::record::{Data, Key, KeyedRecord, Record};
 use crate::time::EventTime;
 
-/// Rows that are copied for a snapshot before other operators get their turn.
-const COPY_SLICE: usize = 1 << 14;
+/// How long rows are copied for a snapshot before other operators get their turn, but for the last few.
+const COPY_TIME: Duration = Duration::from_millis(2);
+/// Rows that are copied between two looks at the clock.
+const COPY_SLICE: usize = 1 << 12;
 /// How often expired entries are looked for while nothing else happens.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -198,7 +200,10 @@ impl<K: Key> KeyedCore<K> {
             wake = wake.or(Wake::After(SWEEP_INTERVAL));
         }
         if self.states.is_copying() {
-            self.copy(COPY_SLICE);
+            let begun = Instant::now();
+            while self.states.is_copying() && begun.elapsed() < COPY_TIME {
+                self.copy(COPY_SLICE);
+            }
             wake = if self.states.is_copying() { Wake::Soon } else { wake };
         }
         Ok(wake)

@@ -14,6 +14,7 @@ use super::descriptor::StateDeclaration;
 use super::evolution::{Outcome, Trouble, Values};
 use super::keys::{KeyTable, Slot};
 use super::rows::{KeyedRows, Rows, TypedKeys};
+use super::slabs::Slabs;
 use super::spill::keyed::Spill;
 use super::spill::part::{SpilledPart, SpilledRows};
 use super::spill::row::Victims;
@@ -74,7 +75,7 @@ pub(crate) trait Store {
     /// Copies rows of the frozen snapshot, at most `budget`, which is reduced. `true` when nothing is left to copy.
     fn copy_slice(&mut self, budget: &mut usize) -> bool;
     /// The slots of the rows copied so far.
-    fn copied(&self) -> &[Slot];
+    fn copied(&self) -> &Slabs<Slot>;
     /// The copied rows.
     fn take_rows(&mut self) -> Box<dyn Rows>;
     /// Puts rows of a chunk in place.
@@ -261,7 +262,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 state.store.borrow_mut().freeze(extent, keys) && alone
             })
             .collect();
-        let keys = || TypedKeys { hashes: Vec::new(), keys: Vec::new(), field: Arc::clone(&self.key_field) };
+        let keys = || TypedKeys { hashes: Slabs::new(), keys: Slabs::new(), field: Arc::clone(&self.key_field) };
         self.copied_keys = self.states.iter().map(|_| keys()).collect();
         self.copying = Some(0);
         Ok(())
@@ -317,9 +318,12 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     fn copy_keys(&mut self) {
         for (state, copied) in self.states.iter().zip(&mut self.copied_keys) {
             let store = state.store.borrow();
-            let slots = &store.copied()[copied.hashes.len()..];
-            copied.hashes.extend(slots.iter().map(|slot| self.keys.hash(*slot)));
-            copied.keys.extend(slots.iter().map(|slot| Some(self.keys.key(*slot).clone())));
+            let slots = store.copied();
+            for row in copied.hashes.len()..slots.len() {
+                let slot = slots[row];
+                copied.hashes.push(self.keys.hash(slot));
+                copied.keys.push(Some(self.keys.key(slot).clone()));
+            }
         }
     }
 

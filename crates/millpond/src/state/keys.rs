@@ -2,6 +2,8 @@
 
 use hashbrown::HashTable;
 
+use super::slabs::Slabs;
+
 /// A key's place in every state of its operator.
 pub(crate) type Slot = u32;
 
@@ -10,8 +12,8 @@ pub(crate) struct KeyTable<K> {
     /// By the lowest bits of the hash. A table that grows moves all that it has at once: each is small enough for that.
     shards: Vec<HashTable<Slot>>,
     len: usize,
-    keys: Vec<K>,
-    hashes: Vec<u64>,
+    keys: Slabs<K>,
+    hashes: Slabs<u64>,
     free: Vec<Slot>,
     /// Slots of keys that are gone but whose tombstones the next snapshot will write; their keys are still needed.
     retired: Vec<Slot>,
@@ -39,8 +41,8 @@ impl<K: Clone + Eq> KeyTable<K> {
         KeyTable {
             shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
             len: 0,
-            keys: Vec::new(),
-            hashes: Vec::new(),
+            keys: Slabs::new(),
+            hashes: Slabs::new(),
             free: Vec::new(),
             retired: Vec::new(),
             retiring: Vec::new(),

@@ -14,6 +14,7 @@ use super::evolution::{Evolving, Outcome, Trouble, Values};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
+use super::slabs::Slabs;
 use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
@@ -46,11 +47,11 @@ pub(crate) struct MapStore<M, V> {
 struct MapRows<M, V> {
     map_key: FieldRef,
     value: FieldRef,
-    slots: Vec<Slot>,
-    map_keys: Vec<Option<M>>,
-    values: Vec<Option<V>>,
-    deleted: Vec<bool>,
-    expiries: Option<Vec<Option<i64>>>,
+    slots: Slabs<Slot>,
+    map_keys: Slabs<Option<M>>,
+    values: Slabs<Option<V>>,
+    deleted: Slabs<bool>,
+    expiries: Option<Slabs<Option<i64>>>,
 }
 
 impl<M: StateValue, V: StateValue> MapRows<M, V> {
@@ -58,11 +59,11 @@ impl<M: StateValue, V: StateValue> MapRows<M, V> {
         MapRows {
             map_key,
             value,
-            slots: Vec::new(),
-            map_keys: Vec::new(),
-            values: Vec::new(),
-            deleted: Vec::new(),
-            expiries: expires.then(Vec::new),
+            slots: Slabs::new(),
+            map_keys: Slabs::new(),
+            values: Slabs::new(),
+            deleted: Slabs::new(),
+            expiries: expires.then(Slabs::new),
         }
     }
 
@@ -78,7 +79,7 @@ impl<M: StateValue, V: StateValue> MapRows<M, V> {
 }
 
 impl<M: StateValue, V: StateValue> Rows for MapRows<M, V> {
-    fn deleted(&self) -> &[bool] {
+    fn deleted(&self) -> &Slabs<bool> {
         &self.deleted
     }
     fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
@@ -313,7 +314,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         false
     }
 
-    fn copied(&self) -> &[Slot] {
+    fn copied(&self) -> &Slabs<Slot> {
         &self.copied.slots
     }
 
@@ -482,7 +483,7 @@ impl<M: StateValue, V: StateValue> SpilledRows for MapRows<M, V> {
         Ok(())
     }
 
-    fn take(&mut self) -> (Vec<Slot>, Box<dyn Rows>) {
+    fn take(&mut self) -> (Slabs<Slot>, Box<dyn Rows>) {
         let empty = MapRows::new(Arc::clone(&self.map_key), Arc::clone(&self.value), self.expiries.is_some());
         let mut rows = std::mem::replace(self, empty);
         (std::mem::take(&mut rows.slots), Box::new(rows))

@@ -5,6 +5,7 @@
 //! * [`tracker`]: which entries changed in which epoch. A freeze is a mark, not a copy.
 //! * [`value`], [`map`], [`timers`]: the stores, each indexed by slot. Lists, reducing and aggregating states are
 //!   values with a hand to hold them ([`handles`]).
+//! * [`slabs`]: a list that grows without moving what it has; the stores and what is copied of them are made of it.
 //! * [`operator`]: state of an operator that belongs to no key.
 //! * [`rows`]: frozen rows on their way into a chunk; [`codec`]: between Rust values and Arrow columns.
 //! * [`keyed`]: all the keyed states of one subtask together: freeze, copy in slices, restore.
@@ -24,6 +25,7 @@ pub(crate) mod map;
 pub(crate) mod operator;
 pub(crate) mod rows;
 pub(crate) mod setup;
+pub(crate) mod slabs;
 pub(crate) mod spill;
 pub(crate) mod timers;
 pub(crate) mod tracker;

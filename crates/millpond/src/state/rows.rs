@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::codec;
 use super::descriptor::Ttl;
+use super::slabs::Slabs;
 use crate::error::Error;
 use crate::time::millis;
 
@@ -19,31 +20,31 @@ pub(crate) trait Rows: Send {
     /// Takes out the columns after the key, with the rows in `order`.
     fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error>;
     /// Which rows are tombstones.
-    fn deleted(&self) -> &[bool];
+    fn deleted(&self) -> &Slabs<bool>;
 }
 
 /// The keys of the rows of one store, resolved while the slots are still valid.
 pub(crate) trait Keys: Send {
-    fn hashes(&self) -> &[u64];
+    fn hashes(&self) -> &Slabs<u64>;
     /// Takes out the column, with the rows in `order`.
     fn take_column(&mut self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error>;
 }
 
 /// Keys of type `K` and their hashes, one a row.
 pub(crate) struct TypedKeys<K> {
-    pub(crate) hashes: Vec<u64>,
-    pub(crate) keys: Vec<Option<K>>,
+    pub(crate) hashes: Slabs<u64>,
+    pub(crate) keys: Slabs<Option<K>>,
     pub(crate) field: FieldRef,
 }
 
 /// Takes values out in another order. They come from all over memory: to gather them first, in a loop that does nothing
 /// else, lets the processor fetch several at once.
-pub(crate) fn take<T>(values: &mut [Option<T>], order: &[u32]) -> Vec<Option<T>> {
+pub(crate) fn take<T>(values: &mut Slabs<Option<T>>, order: &[u32]) -> Vec<Option<T>> {
     order.iter().map(|row| values[*row as usize].take()).collect()
 }
 
 impl<K: Serialize + Send> Keys for TypedKeys<K> {
-    fn hashes(&self) -> &[u64] {
+    fn hashes(&self) -> &Slabs<u64> {
         &self.hashes
     }
     fn take_column(&mut self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error> {
@@ -128,7 +129,7 @@ fn field(name: &str, data_type: DataType) -> FieldRef {
 }
 
 /// The column for expiry: milliseconds since 1970, null where a row does not expire.
-pub(crate) fn expiry_column(order: &[u32], expiries: &[Option<i64>]) -> (FieldRef, ArrayRef) {
+pub(crate) fn expiry_column(order: &[u32], expiries: &Slabs<Option<i64>>) -> (FieldRef, ArrayRef) {
     let array = Int64Array::from_iter(order.iter().map(|row| expiries[*row as usize]));
     (Arc::new(Field::new("expires_at", DataType::Int64, true)), Arc::new(array))
 }

@@ -13,6 +13,7 @@ use super::evolution::{Outcome, Trouble};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::Rows;
+use super::slabs::Slabs;
 use super::spill::pack;
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
@@ -32,9 +33,9 @@ pub(crate) struct TimerStore {
 
 #[derive(Default)]
 struct TimerRows {
-    slots: Vec<Slot>,
-    times: Vec<i64>,
-    deleted: Vec<bool>,
+    slots: Slabs<Slot>,
+    times: Slabs<i64>,
+    deleted: Slabs<bool>,
 }
 
 impl TimerRows {
@@ -46,7 +47,7 @@ impl TimerRows {
 }
 
 impl Rows for TimerRows {
-    fn deleted(&self) -> &[bool] {
+    fn deleted(&self) -> &Slabs<bool> {
         &self.deleted
     }
     fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
@@ -179,7 +180,7 @@ impl Store for TimerStore {
         false
     }
 
-    fn copied(&self) -> &[Slot] {
+    fn copied(&self) -> &Slabs<Slot> {
         &self.copied.slots
     }
 
@@ -299,7 +300,7 @@ impl SpilledRows for TimerRows {
         Ok(())
     }
 
-    fn take(&mut self) -> (Vec<Slot>, Box<dyn Rows>) {
+    fn take(&mut self) -> (Slabs<Slot>, Box<dyn Rows>) {
         let mut rows = std::mem::take(self);
         (std::mem::take(&mut rows.slots), Box::new(rows))
     }

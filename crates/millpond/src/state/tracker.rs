@@ -7,6 +7,8 @@
 //! A snapshot that takes everything needs no list: the store copies its entries in the order of their ids, and the
 //! tracker remembers how far it has come.
 
+use super::slabs::Slabs;
+
 /// What an entry remembers about itself: when it last changed, and whether a snapshot knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark(u32);
@@ -57,16 +59,18 @@ pub(crate) enum Extent {
 pub(crate) struct Tracker<Id> {
     /// Counts freezes, from 1; entries changed since the last freeze carry this version.
     version: u32,
-    changed: Vec<Id>,
-    removed: Vec<Id>,
+    changed: Slabs<Id>,
+    removed: Slabs<Id>,
     frozen: Option<Frozen<Id>>,
 }
+
+type Listed<Id> = <Slabs<Id> as IntoIterator>::IntoIter;
 
 /// What is still to be copied.
 #[derive(Debug)]
 enum Frozen<Id> {
     /// Tombstones, then what changed.
-    Changes { removed: std::vec::IntoIter<Id>, changed: std::vec::IntoIter<Id> },
+    Changes { removed: Listed<Id>, changed: Listed<Id> },
     /// Every entry that was there, but those up to and with this one.
     Everything { copied: Option<Id> },
 }
@@ -86,7 +90,7 @@ pub(crate) enum Next<Id> {
 
 impl<Id: Clone> Tracker<Id> {
     pub(crate) fn new() -> Self {
-        Tracker { version: 1, changed: Vec::new(), removed: Vec::new(), frozen: None }
+        Tracker { version: 1, changed: Slabs::new(), removed: Slabs::new(), frozen: None }
     }
 
     /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied. `is_behind` says
@@ -138,8 +142,8 @@ impl<Id: Clone> Tracker<Id> {
         if self.removed.is_empty() {
             return Vec::new();
         }
-        let (left, stay) = std::mem::take(&mut self.removed).into_iter().partition(leaves);
-        self.removed = stay;
+        let (left, stay): (Vec<Id>, Vec<Id>) = std::mem::take(&mut self.removed).into_iter().partition(leaves);
+        self.removed = stay.into_iter().collect();
         left
     }
 
@@ -151,11 +155,11 @@ impl<Id: Clone> Tracker<Id> {
         if self.changed.len() < 4 * live + PRUNE_FROM {
             return;
         }
-        let mut changed = std::mem::take(&mut self.changed);
+        let mut changed: Vec<Id> = std::mem::take(&mut self.changed).into_iter().collect();
         changed.sort_unstable();
         changed.dedup();
         changed.retain(|id| is_changed(self, id));
-        self.changed = changed;
+        self.changed = changed.into_iter().collect();
     }
 
     /// The mark of an entry that has been copied.

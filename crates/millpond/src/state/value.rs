@@ -12,6 +12,7 @@ use super::evolution::{Evolving, Outcome, Trouble};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
+use super::slabs::Slabs;
 use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
@@ -28,9 +29,9 @@ struct Entry<V> {
 /// Values by slot. Reading and writing are for the cursor's key.
 pub(crate) struct ValueStore<V> {
     cursor: Rc<Cursor>,
-    entries: Vec<Entry<V>>,
+    entries: Slabs<Entry<V>>,
     /// When each entry expires, in milliseconds since 1970; empty without a TTL.
-    expiries: Vec<i64>,
+    expiries: Slabs<i64>,
     ttl: Option<Ttl>,
     tracker: Tracker<Slot>,
     copied: ValueRows<V>,
@@ -40,16 +41,16 @@ pub(crate) struct ValueStore<V> {
 /// Copied rows.
 struct ValueRows<V> {
     field: FieldRef,
-    slots: Vec<Slot>,
-    values: Vec<Option<V>>,
-    deleted: Vec<bool>,
-    expiries: Option<Vec<Option<i64>>>,
+    slots: Slabs<Slot>,
+    values: Slabs<Option<V>>,
+    deleted: Slabs<bool>,
+    expiries: Option<Slabs<Option<i64>>>,
 }
 
 impl<V: StateValue> ValueRows<V> {
     fn new(field: FieldRef, expires: bool) -> Self {
-        let expiries = expires.then(Vec::new);
-        ValueRows { field, slots: Vec::new(), values: Vec::new(), deleted: Vec::new(), expiries }
+        let expiries = expires.then(Slabs::new);
+        ValueRows { field, slots: Slabs::new(), values: Slabs::new(), deleted: Slabs::new(), expiries }
     }
 
     fn push(&mut self, slot: Slot, value: Option<V>, expiry: Option<i64>) {
@@ -63,7 +64,7 @@ impl<V: StateValue> ValueRows<V> {
 }
 
 impl<V: StateValue> Rows for ValueRows<V> {
-    fn deleted(&self) -> &[bool] {
+    fn deleted(&self) -> &Slabs<bool> {
         &self.deleted
     }
     fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
@@ -78,8 +79,8 @@ impl<V: StateValue> ValueStore<V> {
     pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef, evolving: Evolving<V>) -> Self {
         ValueStore {
             cursor,
-            entries: Vec::new(),
-            expiries: Vec::new(),
+            entries: Slabs::new(),
+            expiries: Slabs::new(),
             ttl,
             tracker: Tracker::new(),
             copied: ValueRows::new(codec::nullable(field), ttl.is_some()),
@@ -98,9 +99,9 @@ impl<V: StateValue> ValueStore<V> {
 
     #[cold]
     fn grow(&mut self, len: usize) {
-        self.entries.resize_with(len, || Entry { value: None, mark: Mark::default() });
+        self.entries.grow(len, || Entry { value: None, mark: Mark::default() });
         if self.ttl.is_some() {
-            self.expiries.resize(len, i64::MAX);
+            self.expiries.grow(len, || i64::MAX);
         }
     }
 
@@ -228,7 +229,7 @@ impl<V: StateValue> Store for ValueStore<V> {
         false
     }
 
-    fn copied(&self) -> &[Slot] {
+    fn copied(&self) -> &Slabs<Slot> {
         &self.copied.slots
     }
 
@@ -388,7 +389,7 @@ impl<V: StateValue> SpilledRows for ValueRows<V> {
         Ok(())
     }
 
-    fn take(&mut self) -> (Vec<Slot>, Box<dyn Rows>) {
+    fn take(&mut self) -> (Slabs<Slot>, Box<dyn Rows>) {
         let empty = ValueRows::new(Arc::clone(&self.field), self.expiries.is_some());
         let mut rows = std::mem::replace(self, empty);
         (std::mem::take(&mut rows.slots), Box::new(rows))

@@ -24,3 +24,4 @@ mod operator_state;
 mod redistribution;
 mod timers;
 mod ttl;
+mod turns;

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::state::codec::StateValue;
 use crate::state::keys::Slot;
 use crate::state::rows::{KeyedRows, Rows, TypedKeys};
+use crate::state::slabs::Slabs;
 
 /// About how many keys are turned into columns in one go.
 const GROUP_KEYS: usize = 1 << 18;
@@ -25,7 +26,7 @@ pub(crate) trait SpilledRows: Send {
     /// Adds what the snapshot must have of a section: what changed, or `everything`. The rows get `key` for a slot.
     fn push_section(&mut self, key: u32, section: &[u8], everything: bool) -> Result<(), Error>;
     /// The rows so far, and what they have for slots.
-    fn take(&mut self) -> (Vec<Slot>, Box<dyn Rows>);
+    fn take(&mut self) -> (Slabs<Slot>, Box<dyn Rows>);
 }
 
 /// What a snapshot has of the evicted keys of a subtask. It counts before what is resident.
@@ -143,7 +144,7 @@ impl Columns {
 trait KeyColumn: Send {
     fn push(&mut self, hash: u64, key: &[u8]) -> Result<(), Error>;
     /// Rows with their keys, which stand at these places.
-    fn of(&self, places: &[u32], rows: Box<dyn Rows>, whole: bool) -> KeyedRows;
+    fn of(&self, places: &Slabs<Slot>, rows: Box<dyn Rows>, whole: bool) -> KeyedRows;
     fn clear(&mut self);
 }
 
@@ -160,7 +161,7 @@ impl<K: StateValue> KeyColumn for PackedKeys<K> {
         Ok(())
     }
 
-    fn of(&self, places: &[u32], rows: Box<dyn Rows>, whole: bool) -> KeyedRows {
+    fn of(&self, places: &Slabs<Slot>, rows: Box<dyn Rows>, whole: bool) -> KeyedRows {
         let keys = TypedKeys {
             hashes: places.iter().map(|place| self.hashes[*place as usize]).collect(),
             keys: places.iter().map(|place| Some(self.keys[*place as usize].clone())).collect(),
