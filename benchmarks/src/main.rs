@@ -9,7 +9,7 @@ use clap::Parser;
 use millpond_benchmarks::harness::{self, Settings};
 use millpond_benchmarks::{jobs, peers, suite};
 
-/// What README recommends to every job; all subjects in Rust have it.
+/// Events have many strings, and the system's allocator is slow with them. All subjects in Rust have it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

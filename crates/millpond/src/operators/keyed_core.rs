@@ -28,7 +28,7 @@ use crate::time::EventTime;
 /// How long rows are copied for a snapshot before other operators get their turn, but for the last few.
 const COPY_TIME: Duration = Duration::from_millis(2);
 /// Rows that are copied between two looks at the clock.
-const COPY_SLICE: usize = 1 << 12;
+const COPY_SLICE: usize = 1 << 9;
 /// How often expired entries are looked for while nothing else happens.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
