@@ -20,6 +20,9 @@ struct Command {
     /// The benchmarks to run, or `all`
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
+    /// Those of them that are left out
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    skip: Vec<String>,
     /// How often each subject is measured
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -71,13 +74,17 @@ fn run(command: Command) -> Result<()> {
         patience: command.patience,
     };
     let all = suite::all();
-    if let Some(unknown) =
-        command.names.iter().find(|name| *name != "all" && !all.iter().any(|b| b.name == **name))
+    if let Some(unknown) = command
+        .names
+        .iter()
+        .chain(&command.skip)
+        .find(|name| *name != "all" && !all.iter().any(|b| b.name == **name))
     {
         bail!("there is no benchmark '{unknown}'\n{}", after_help());
     }
     for benchmark in all {
-        if command.names.iter().any(|name| name == "all" || name == benchmark.name) {
+        let wanted = command.names.iter().any(|name| name == "all" || name == benchmark.name);
+        if wanted && !command.skip.iter().any(|name| name == benchmark.name) {
             eprintln!("{}", benchmark.name);
             let report = harness::run(&benchmark, &settings)?;
             if command.json {
