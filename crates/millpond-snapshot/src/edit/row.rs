@@ -111,6 +111,11 @@ impl<K> TimerRow<K> {
 pub trait Column: Serialize + DeserializeOwned + Send + 'static {}
 impl<T: Serialize + DeserializeOwned + Send + 'static> Column for T {}
 
+/// When a row expires that two are merged into: as late as either, and never if one of them does not.
+fn longer(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    one.zip(other).map(|(one, other)| one.max(other))
+}
+
 impl<K: Column, V: Column> StateRow for ValueRow<K, V> {
     type Key = K;
     type Value = V;
@@ -134,7 +139,7 @@ impl<K: Column, V: Column> StateRow for ValueRow<K, V> {
         other: Self,
         merge: impl FnOnce(V, V) -> std::result::Result<V, E>,
     ) -> std::result::Result<Self, E> {
-        let expires_at = self.expires_at.zip(other.expires_at).map(|(one, other)| one.max(other));
+        let expires_at = longer(self.expires_at, other.expires_at);
         Ok(ValueRow { key: self.key, value: merge(self.value, other.value)?, expires_at })
     }
     fn encode(columns: &[FieldRef], rows: &[Self]) -> Result<Vec<ArrayRef>> {
@@ -171,7 +176,7 @@ impl<K: Column, M: Column, V: Column> StateRow for MapRow<K, M, V> {
         other: Self,
         merge: impl FnOnce(V, V) -> std::result::Result<V, E>,
     ) -> std::result::Result<Self, E> {
-        let expires_at = self.expires_at.zip(other.expires_at).map(|(one, other)| one.max(other));
+        let expires_at = longer(self.expires_at, other.expires_at);
         Ok(MapRow { key: self.key, map_key: self.map_key, value: merge(self.value, other.value)?, expires_at })
     }
     fn encode(columns: &[FieldRef], rows: &[Self]) -> Result<Vec<ArrayRef>> {

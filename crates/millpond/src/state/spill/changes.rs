@@ -4,7 +4,7 @@
 //! freeze, and read by the writer thread some rows at a time.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::sync::Arc;
 
 use super::pack;
@@ -84,7 +84,7 @@ impl ChangedRows {
         while group.rows.len() < most_rows && group.bytes.len() < most_bytes {
             let mut lengths = [0; LENGTHS];
             let failed = |error| failed_io(self.place.path(), &error);
-            if self.file.fill_buf_is_empty().map_err(failed)? {
+            if self.file.fill_buf().map_err(failed)?.is_empty() {
                 break;
             }
             self.file.read_exact(&mut lengths).map_err(failed)?;
@@ -101,17 +101,6 @@ impl ChangedRows {
         }
         group.settle();
         Ok((!group.rows.is_empty()).then_some(group))
-    }
-}
-
-/// Whether a reader is at its end.
-trait AtEnd {
-    fn fill_buf_is_empty(&mut self) -> std::io::Result<bool>;
-}
-
-impl AtEnd for BufReader<File> {
-    fn fill_buf_is_empty(&mut self) -> std::io::Result<bool> {
-        std::io::BufRead::fill_buf(self).map(<[u8]>::is_empty)
     }
 }
 
