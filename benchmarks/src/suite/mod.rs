@@ -2,6 +2,7 @@
 
 mod engine;
 mod flink_engine;
+mod growth;
 mod instructions;
 mod keyed_sum;
 mod millpond_engine;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Benchmark> {
         steady::benchmarks(),
         recovery::benchmarks(),
         repository::benchmarks(),
+        growth::benchmarks(),
         instructions::benchmarks(),
     ];
     groups.into_iter().flatten().collect()

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::subjects::{FlinkJob, Millpond, options, run_flags};
+use super::subjects::{FlinkJob, Millpond, Unchecked, options, run_flags};
 use crate::flink::{Backend, free_port};
 use crate::harness::{Benchmark, Bound, Lab, Sample, Settings, Subject, Target};
 use crate::outcome::Outcome;
@@ -98,21 +98,6 @@ fn processes(settings: &Settings) -> Result<Vec<Box<dyn Subject>>> {
     let options = work(settings, 60_000_000, 1_000_000);
     let together = TwoProcesses { options: options.clone() };
     Ok(vec![Box::new(Unchecked(ours("millpond", options, "1s"))), Box::new(together)])
-}
-
-/// A subject whose rows are not those of the others.
-struct Unchecked(Box<dyn Subject>);
-
-impl Subject for Unchecked {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-    fn prepare(&mut self, lab: &mut Lab) -> Result<()> {
-        self.0.prepare(lab)
-    }
-    fn measure(&mut self, lab: &mut Lab) -> Result<Sample> {
-        Ok(Sample { result: None, ..self.0.measure(lab)? })
-    }
 }
 
 /// Two processes with a worker each.
