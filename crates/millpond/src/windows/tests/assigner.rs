@@ -1,5 +1,6 @@
 //! Each property is checked against the definition of a window, not against another formula for it.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -15,7 +16,11 @@ fn offset(millis: i64) -> TimeOffset {
 
 fn windows(assigner: impl Into<WindowAssigner>, time: i64) -> Vec<(i64, i64)> {
     let mut windows = Vec::new();
-    assigner.into().each(EventTime::from_millis(time), |w| windows.push((w.start.as_millis(), w.end.as_millis())));
+    let outcome = assigner.into().each(EventTime::from_millis(time), |window| {
+        windows.push((window.start.as_millis(), window.end.as_millis()));
+        Ok::<(), Infallible>(())
+    });
+    assert_eq!(outcome, Ok(()));
     windows.sort_unstable();
     windows
 }
