@@ -61,6 +61,14 @@ pub fn event(number: u64) -> Event {
     }
 }
 
+/// One text of several.
+#[inline]
+fn joined<const PARTS: usize>(parts: [&str; PARTS]) -> String {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
 fn time(n: i64) -> i64 {
     BEGINNING + n / EVENTS_PER_MILLISECOND
 }
@@ -85,7 +93,7 @@ fn some_person(n: i64, random: &mut Random) -> i64 {
 
 fn person(n: i64, random: &mut Random) -> Person {
     let name = format!("{} {}", random.one_of(&FIRST_NAMES), random.one_of(&LAST_NAMES));
-    let email = [random.letters(7).as_str(), "@", &random.letters(5), ".com"].concat();
+    let email = joined([&random.letters(7), "@", &random.letters(5), ".com"]);
     let card: Vec<String> = (0..4).map(|_| format!("{:04}", random.below(10_000))).collect();
     let credit_card = card.join(" ");
     let (city, state) = (random.one_of(&CITIES).to_owned(), random.one_of(&STATES).to_owned());
@@ -139,10 +147,10 @@ fn bid(n: i64, random: &mut Random) -> Bid {
     };
     let price = random.price();
     let channel = match random.below(HOT_CHANNELS) {
-        0 => format!("channel-{}", random.below(OTHER_CHANNELS)),
+        0 => joined(["channel-", &random.below(OTHER_CHANNELS).to_string()]),
         _ => random.one_of(&CHANNELS).to_owned(),
     };
-    let url = ["https://www.nexmark.com/", &channel, "/item.htm?query=1"].concat();
+    let url = joined(["https://www.nexmark.com/", &channel, "/item.htm?query=1"]);
     let extra = random.extra((8 * 4 + channel.len() + url.len()) as i64, 100);
     Bid {
         auction: FIRST_AUCTION + auction,

@@ -38,13 +38,13 @@ impl Random {
     /// So many letters.
     pub(super) fn letters(&mut self, length: i64) -> String {
         let length = length.max(0) as usize;
-        // Eight at a time; there is room for what is too many.
+        // Eight are drawn at a time; there is room for what is too many.
         let mut letters = Vec::with_capacity(length + 7);
         while letters.len() < length {
-            let eight = self.next().to_le_bytes();
-            letters.extend_from_slice(&eight.map(|drawn| b'a' + ((u16::from(drawn) * 26) >> 8) as u8));
+            letters.extend_from_slice(&self.next().to_le_bytes());
         }
         letters.truncate(length);
+        letters.iter_mut().for_each(|drawn| *drawn = b'a' + ((u16::from(*drawn) * 26) >> 8) as u8);
         String::from_utf8(letters).unwrap_or_default()
     }
 

@@ -4,6 +4,7 @@
 //! eleven places aside for the first entry and is searched node by node; here a few entries stand side by side in a list
 //! that is as long as it must be, and only many are a B-tree.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, btree_map};
 use std::ops::{Bound, RangeBounds};
 
@@ -135,11 +136,14 @@ impl<K: Ord, V> SortedMap<K, V> {
 /// Where `key` is in a list, or where it would be. What comes is mostly near the end, as time is mostly part of the key.
 #[inline]
 fn place<K: Ord, V>(list: &[(K, V)], key: &K) -> Result<usize, usize> {
-    let end = list.iter().rposition(|(other, _)| other <= key).map_or(0, |last| last + 1);
-    match list[..end].last() {
-        Some((last, _)) if last == key => Ok(end - 1),
-        _ => Err(end),
+    for (at, (other, _)) in list.iter().enumerate().rev() {
+        match other.cmp(key) {
+            Ordering::Greater => {}
+            Ordering::Equal => return Ok(at),
+            Ordering::Less => return Err(at + 1),
+        }
     }
+    Err(0)
 }
 
 /// Where in a list the keys of `range` are.

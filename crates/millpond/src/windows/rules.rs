@@ -12,6 +12,8 @@ use crate::time::EventTime;
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) assigner: WindowAssigner,
+    /// The clock that the windows go by.
+    pub(crate) domain: TimeDomain,
     /// How long windows are kept after they are complete, in milliseconds.
     pub(crate) lateness: i64,
     /// Whether late records go to the side output.
@@ -23,7 +25,7 @@ pub(crate) struct Rules {
 impl Rules {
     /// Windows that are forgotten when they are complete.
     pub(crate) fn new(kind: &'static str, assigner: WindowAssigner) -> Self {
-        Rules { assigner, lateness: 0, late_to_side: false, kind }
+        Rules { assigner, domain: assigner.domain(), lateness: 0, late_to_side: false, kind }
     }
 
     /// Has the job refused if the rules make no sense.
@@ -36,7 +38,7 @@ impl Rules {
 
     #[inline]
     pub(super) fn domain(&self) -> TimeDomain {
-        self.assigner.domain()
+        self.domain
     }
 
     /// The end of a window that is complete at `time`.
