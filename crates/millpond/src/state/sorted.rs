@@ -203,6 +203,8 @@ mod tests {
         Insert(u8, u32),
         Change(u8, u32),
         Remove(u8),
+        /// All keys from one on go.
+        RemoveFrom(u8),
         Range(Bound<u8>, Bound<u8>, u32),
     }
 
@@ -216,9 +218,10 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            6 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Insert(key, value)),
+            20 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Insert(key, value)),
             2 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Change(key, value)),
-            5 => (0..40_u8).prop_map(Step::Remove),
+            2 => (0..40_u8).prop_map(Step::Remove),
+            1 => (0..40_u8).prop_map(Step::RemoveFrom),
             2 => (bound(), bound(), any::<u32>()).prop_map(|(start, end, add)| Step::Range(start, end, add)),
         ]
     }
@@ -230,7 +233,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_map_that_a_tree_is(steps in prop::collection::vec(step(), 1..200)) {
+        fn it_is_the_map_that_a_tree_is(steps in prop::collection::vec(step(), 1..300)) {
             let (mut map, mut model) = (SortedMap::new(), BTreeMap::new());
             for step in steps {
                 match step {
@@ -242,6 +245,11 @@ mod tests {
                         model.entry(key).and_modify(|old| *old = value);
                     }
                     Step::Remove(key) => prop_assert_eq!(map.remove(&key), model.remove(&key)),
+                    Step::RemoveFrom(first) => {
+                        for key in first..40 {
+                            prop_assert_eq!(map.remove(&key), model.remove(&key));
+                        }
+                    }
                     Step::Range(start, end, add) => {
                         let found: Vec<(u8, u32)> = map.range((start, end)).map(|(k, v)| (*k, *v)).collect();
                         prop_assert_eq!(found, in_range(&model, (start, end)));
