@@ -61,6 +61,14 @@ pub fn event(number: u64) -> Event {
     }
 }
 
+/// One text of several.
+#[inline]
+fn joined<const PARTS: usize>(parts: [&str; PARTS]) -> String {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
 fn time(n: i64) -> i64 {
     BEGINNING + n / EVENTS_PER_MILLISECOND
 }
@@ -85,11 +93,7 @@ fn some_person(n: i64, random: &mut Random) -> i64 {
 
 fn person(n: i64, random: &mut Random) -> Person {
     let name = format!("{} {}", random.one_of(&FIRST_NAMES), random.one_of(&LAST_NAMES));
-    let mut email = String::with_capacity(16);
-    random.letters(7, &mut email);
-    email.push('@');
-    random.letters(5, &mut email);
-    email.push_str(".com");
+    let email = joined([&random.letters(7), "@", &random.letters(5), ".com"]);
     let card: Vec<String> = (0..4).map(|_| format!("{:04}", random.below(10_000))).collect();
     let credit_card = card.join(" ");
     let (city, state) = (random.one_of(&CITIES).to_owned(), random.one_of(&STATES).to_owned());
@@ -106,12 +110,10 @@ fn auction(n: i64, random: &mut Random) -> Auction {
     let category = FIRST_CATEGORY + random.below(CATEGORIES);
     let initial_bid = random.price();
     let reserve = initial_bid + random.price();
-    let mut item = String::with_capacity(20);
     let length = 3 + random.below(17);
-    random.letters(length, &mut item);
-    let mut description = String::with_capacity(100);
+    let item = random.letters(length);
     let length = 3 + random.below(97);
-    random.letters(length, &mut description);
+    let description = random.letters(length);
     // So that about as many are open as there should be.
     let horizon = time(n + AUCTIONS_IN_FLIGHT * TOTAL / AUCTIONS) - time(n);
     let expires = time(n) + 1 + random.below((2 * horizon).max(1));
@@ -145,10 +147,10 @@ fn bid(n: i64, random: &mut Random) -> Bid {
     };
     let price = random.price();
     let channel = match random.below(HOT_CHANNELS) {
-        0 => format!("channel-{}", random.below(OTHER_CHANNELS)),
+        0 => joined(["channel-", &random.below(OTHER_CHANNELS).to_string()]),
         _ => random.one_of(&CHANNELS).to_owned(),
     };
-    let url = format!("https://www.nexmark.com/{channel}/item.htm?query=1");
+    let url = joined(["https://www.nexmark.com/", &channel, "/item.htm?query=1"]);
     let extra = random.extra((8 * 4 + channel.len() + url.len()) as i64, 100);
     Bid {
         auction: FIRST_AUCTION + auction,

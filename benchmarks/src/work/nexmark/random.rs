@@ -36,16 +36,16 @@ impl Random {
     }
 
     /// So many letters.
-    pub(super) fn letters(&mut self, length: i64, out: &mut String) {
-        let mut left = length;
-        while left > 0 {
-            let mut drawn = self.next();
-            for _ in 0..left.min(8) {
-                out.push(char::from(b'a' + (((drawn & 0xFF) * 26) >> 8) as u8));
-                drawn >>= 8;
-            }
-            left -= 8;
+    pub(super) fn letters(&mut self, length: i64) -> String {
+        let length = length.max(0) as usize;
+        // Eight are drawn at a time; there is room for what is too many.
+        let mut letters = Vec::with_capacity(length + 7);
+        while letters.len() < length {
+            letters.extend_from_slice(&self.next().to_le_bytes());
         }
+        letters.truncate(length);
+        letters.iter_mut().for_each(|drawn| *drawn = b'a' + ((u16::from(*drawn) * 26) >> 8) as u8);
+        String::from_utf8(letters).unwrap_or_default()
     }
 
     /// Letters that bring an event of `size` bytes to about `average`, give or take a fifth of what is missing.
@@ -56,9 +56,7 @@ impl Random {
         }
         let spread = (missing + 2) / 5;
         let length = missing - spread + if spread == 0 { 0 } else { self.below(2 * spread) };
-        let mut extra = String::with_capacity(length as usize);
-        self.letters(length, &mut extra);
-        extra
+        self.letters(length)
     }
 
     /// One of them.

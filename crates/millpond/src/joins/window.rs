@@ -15,6 +15,7 @@ use crate::state::codec::StateValue;
 use crate::state::evolution::forms::SessionPane;
 use crate::stream::keyed::KeyedStream;
 use crate::stream::record::{Data, Key};
+use crate::time::millis;
 use crate::windows::{
     CountLate, Fixed, Fold, Kept, LatePolicy, Merge, Panes, Rules, Sessions, SideLate, Trigger, WhenComplete,
     Window, WindowAssigner, WindowOperator, WindowResult,
@@ -70,7 +71,7 @@ impl<'s, K: Key, L: Data, R: Data> JoinedStreams<'s, K, L, R> {
 impl<'s, K: Key, L: Data, R: Data, G, P> WindowedJoin<'s, K, L, R, G, P> {
     /// As [`WindowedStream::allowed_lateness`](crate::windows::WindowedStream::allowed_lateness).
     pub fn allowed_lateness(mut self, lateness: Duration) -> Self {
-        self.rules.lateness = lateness;
+        self.rules.lateness = millis(lateness);
         self
     }
 

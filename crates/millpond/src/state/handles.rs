@@ -82,6 +82,11 @@ impl<M: StateValue + Ord, V: StateValue> MapState<M, V> {
     pub fn get(&self, key: &M) -> Option<V> {
         self.0.borrow_mut().get(key).cloned()
     }
+    /// Looks at the value under `key` without a clone. `look` must not touch this state.
+    #[inline]
+    pub fn with<R>(&self, key: &M, look: impl FnOnce(Option<&V>) -> R) -> R {
+        look(self.0.borrow_mut().get(key))
+    }
     /// Whether there is a value under `key`.
     pub fn contains(&self, key: &M) -> bool {
         self.0.borrow_mut().get(key).is_some()
@@ -90,21 +95,21 @@ impl<M: StateValue + Ord, V: StateValue> MapState<M, V> {
     pub fn insert(&self, key: M, value: V) -> Option<V> {
         self.0.borrow_mut().insert(key, value)
     }
+    /// Changes the value under `key` in place, if there is one.
+    #[inline]
+    pub fn update<R>(&self, key: &M, change: impl FnOnce(&mut V) -> R) -> Option<R> {
+        self.0.borrow_mut().get_mut(key).map(change)
+    }
     /// Changes the value under `key` in place; where there is none, one made by `default`.
     pub fn upsert<R>(&self, key: M, default: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> R) -> R {
         let mut store = self.0.borrow_mut();
-        let mut change = Some(change);
-        let mut run = |value: &mut V| change.take().map(|change| change(value));
-        if let Some(Some(result)) = store.update(&key, &mut run) {
-            return result;
+        if let Some(value) = store.get_mut(&key) {
+            return change(value);
         }
         let mut value = default();
-        let result = run(&mut value);
-        store.insert(key, value);
-        match result {
-            Some(result) => result,
-            None => unreachable!("an entry was found and changed, or not found and changed here"),
-        }
+        let result = change(&mut value);
+        store.insert_new(key, value);
+        result
     }
     /// Removes what is under `key`, and gives it back.
     pub fn remove(&self, key: &M) -> Option<V> {
@@ -114,7 +119,7 @@ impl<M: StateValue + Ord, V: StateValue> MapState<M, V> {
     pub fn entries(&self) -> Vec<(M, V)> {
         self.range(..)
     }
-    /// The entries whose key is in `range`, sorted by key.
+    /// The entries whose key is in `range`, sorted by key; none, if it ends before it starts.
     pub fn range(&self, range: impl RangeBounds<M>) -> Vec<(M, V)> {
         self.0.borrow_mut().range(range).map(|(key, value)| (key.clone(), value.clone())).collect()
     }

@@ -42,10 +42,17 @@ enum Change {
     Clear,
     Insert(u8, u64),
     Remove(u8),
+    /// Puts so much into the map that it is a tree.
+    Fill(u64),
+    /// Takes so much away that it is a list.
+    Thin,
     ClearMap,
     Timer(i64),
     DeleteTimer(i64),
 }
+
+/// So many entries are a tree.
+const MANY: u8 = 20;
 
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
@@ -53,6 +60,8 @@ fn change() -> impl Strategy<Value = Change> {
         2 => Just(Change::Clear),
         4 => (0..4_u8, 0..9_u64).prop_map(|(key, value)| Change::Insert(key, value)),
         2 => (0..4_u8).prop_map(Change::Remove),
+        1 => (0..9_u64).prop_map(Change::Fill),
+        1 => Just(Change::Thin),
         1 => Just(Change::ClearMap),
         2 => (0..5_i64).prop_map(Change::Timer),
         2 => (0..5_i64).prop_map(Change::DeleteTimer),
@@ -120,6 +129,16 @@ impl Subject {
             }
             Change::Remove(map_key) => {
                 assert_eq!(map.remove(&map_key), now.maps.remove(&(key, map_key)));
+            }
+            Change::Fill(to) => {
+                for map_key in 0..MANY {
+                    assert_eq!(map.insert(map_key, to), now.maps.insert((key, map_key), to));
+                }
+            }
+            Change::Thin => {
+                for map_key in 4..MANY {
+                    assert_eq!(map.remove(&map_key), now.maps.remove(&(key, map_key)));
+                }
             }
             Change::ClearMap => {
                 map.clear();

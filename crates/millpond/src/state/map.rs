@@ -1,6 +1,5 @@
 //! The store for a map a key. Entries are tracked one by one: a change to one does not rewrite the others.
 
-use std::collections::BTreeMap;
 use std::ops::{Bound, RangeBounds};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
 use super::slabs::Slabs;
+use super::sorted::SortedMap;
 use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
@@ -32,7 +32,7 @@ struct Entry<V> {
 /// Maps by slot, each sorted by its own key. Reading and writing are for the cursor's key.
 pub(crate) struct MapStore<M, V> {
     cursor: Rc<Cursor>,
-    maps: Vec<BTreeMap<M, Entry<V>>>,
+    maps: Slabs<SortedMap<M, Entry<V>>>,
     /// Entries of all maps together.
     entries: usize,
     ttl: Option<Ttl>,
@@ -110,7 +110,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     ) -> Self {
         MapStore {
             cursor,
-            maps: Vec::new(),
+            maps: Slabs::new(),
             entries: 0,
             ttl,
             tracker: Tracker::new(),
@@ -121,21 +121,23 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         }
     }
 
-    fn here(&mut self) -> Slot {
-        let slot = self.cursor.slot();
-        self.grow(slot);
-        slot
-    }
-
+    #[inline]
     fn grow(&mut self, slot: Slot) {
         if slot as usize >= self.maps.len() {
-            self.maps.resize_with(slot as usize + 1, BTreeMap::new);
+            self.maps.grow(slot as usize + 1, SortedMap::new);
         }
     }
 
     /// Drops entries of `slot` that have expired.
+    #[inline]
     fn expire(&mut self, slot: Slot) {
-        let (Some(_), now) = (self.ttl, self.cursor.now()) else { return };
+        if self.ttl.is_some() {
+            self.drop_expired(slot);
+        }
+    }
+
+    fn drop_expired(&mut self, slot: Slot) {
+        let now = self.cursor.now();
         let Some(map) = self.maps.get(slot as usize) else { return };
         let gone: Vec<M> =
             map.iter().filter(|(_, entry)| entry.expires_at <= now).map(|(key, _)| key.clone()).collect();
@@ -148,61 +150,68 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     }
 
     /// The value under `key`, with the current key's map.
+    #[inline]
     pub(crate) fn get(&mut self, key: &M) -> Option<&V> {
-        let slot = self.here();
+        let slot = self.cursor.slot();
         self.expire(slot);
         if self.ttl.is_some_and(|ttl| ttl.update == TtlUpdate::OnReadAndWrite) {
-            self.update(key, |_| ());
+            self.get_mut(key);
         }
-        self.maps[slot as usize].get(key).map(|entry| &entry.value)
+        self.maps.get(slot as usize)?.get(key).map(|entry| &entry.value)
     }
 
-    /// Changes the value under `key` in place, if there is one.
-    pub(crate) fn update<R>(&mut self, key: &M, change: impl FnOnce(&mut V) -> R) -> Option<R> {
-        let slot = self.here();
+    /// The place of the value under `key`, if there is one, for a change: the entry counts as changed.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: &M) -> Option<&mut V> {
+        let slot = self.cursor.slot();
         self.expire(slot);
         let expires_at = self.expiry();
         let MapStore { maps, tracker, copied, .. } = self;
-        let entry = maps[slot as usize].get_mut(key)?;
+        let entry = maps.get_mut(slot as usize)?.get_mut(key)?;
         if tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
             copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
             entry.mark = tracker.copied();
         }
         tracker.change(&mut entry.mark, || (slot, key.clone()));
         entry.expires_at = expires_at;
-        Some(change(&mut entry.value))
+        Some(&mut entry.value)
     }
 
     /// Puts `value` under `key`; gives back what was there.
     pub(crate) fn insert(&mut self, key: M, value: V) -> Option<V> {
-        let mut value = Some(value);
-        if let Some(old) = self.update(&key, |place| value.take().map(|value| std::mem::replace(place, value))) {
-            return old;
+        match self.get_mut(&key) {
+            Some(place) => Some(std::mem::replace(place, value)),
+            None => {
+                self.insert_new(key, value);
+                None
+            }
         }
-        let slot = self.here();
+    }
+
+    /// Puts `value` under `key`, where nothing is.
+    pub(crate) fn insert_new(&mut self, key: M, value: V) {
+        let slot = self.cursor.slot();
+        self.grow(slot);
         let mut mark = Mark::default();
         self.tracker.change(&mut mark, || (slot, key.clone()));
         let expires_at = self.expiry();
-        if let Some(value) = value {
-            self.maps[slot as usize].insert(key, Entry { value, mark, expires_at });
-            self.entries += 1;
-        }
-        None
+        self.maps[slot as usize].insert(key, Entry { value, mark, expires_at });
+        self.entries += 1;
     }
 
     /// Takes away what is under `key`.
     pub(crate) fn remove(&mut self, key: &M) -> Option<V> {
-        let slot = self.here();
+        let slot = self.cursor.slot();
         self.expire(slot);
-        let value = self.remove_at(slot, key);
-        if value.is_some() {
+        let value = self.remove_at(slot, key)?;
+        if self.maps[slot as usize].is_empty() {
             self.cursor.emptied(slot);
         }
-        value
+        Some(value)
     }
 
     fn remove_at(&mut self, slot: Slot, key: &M) -> Option<V> {
-        let entry = self.maps[slot as usize].remove(key)?;
+        let entry = self.maps.get_mut(slot as usize)?.remove(key)?;
         self.entries -= 1;
         if self.tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
             self.copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
@@ -217,25 +226,28 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
 
     /// Removes every entry of the current key.
     pub(crate) fn clear(&mut self) {
-        let slot = self.here();
-        while let Some(key) = self.maps[slot as usize].keys().next().cloned() {
+        let slot = self.cursor.slot();
+        while let Some(key) = self.maps.get(slot as usize).and_then(SortedMap::first_key).cloned() {
             self.remove_at(slot, &key);
         }
         self.cursor.emptied(slot);
     }
 
     /// The entries of the current key whose own key is in `range`, in order.
+    #[inline]
     pub(crate) fn range(&mut self, range: impl RangeBounds<M>) -> impl Iterator<Item = (&M, &V)> {
-        let slot = self.here();
+        let slot = self.cursor.slot();
         self.expire(slot);
-        self.maps[slot as usize].range(range).map(|(key, entry)| (key, &entry.value))
+        let entries = self.maps.get(slot as usize).map(|map| map.range(range));
+        entries.into_iter().flatten().map(|(key, entry)| (key, &entry.value))
     }
 
     /// How many entries the current key has.
+    #[inline]
     pub(crate) fn len(&mut self) -> usize {
-        let slot = self.here();
+        let slot = self.cursor.slot();
         self.expire(slot);
-        self.maps[slot as usize].len()
+        self.maps.get(slot as usize).map_or(0, SortedMap::len)
     }
 
     /// Copies the entries of one map that are due, behind the one that was copied last.
@@ -267,6 +279,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         }
     }
 
+    #[inline]
     fn expiry(&self) -> i64 {
         self.ttl.map_or(i64::MAX, |ttl| self.cursor.now().saturating_add(millis(ttl.duration)))
     }
@@ -379,11 +392,11 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
 
     fn weight(&self, slot: Slot) -> usize {
         let Some(map) = self.maps.get(slot as usize) else { return 0 };
-        // A B-tree's nodes are two thirds full or so.
+        // Lists and the nodes of trees are two thirds full or so.
         let each = (size_of::<M>() + size_of::<Entry<V>>()) * 3 / 2;
         let heap = |(key, entry): (&M, &Entry<V>)| pack::heap(key) + pack::heap(&entry.value);
         let (looked, heap) = map.iter().take(WEIGHED).fold((0, 0), |(n, sum), e| (n + 1, sum + heap(e)));
-        size_of::<BTreeMap<M, Entry<V>>>() + map.len() * (each + heap.checked_div(looked).unwrap_or(0))
+        size_of::<SortedMap<M, Entry<V>>>() + map.len() * (each + heap.checked_div(looked).unwrap_or(0))
     }
 
     fn evict(&mut self, victims: &mut Victims) -> Result<(), Error> {
@@ -399,7 +412,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
             self.entries -= map.len();
             while let Some((_, key)) = removed.next_if(|(of, _)| *of == place) {
                 // One that came back is written as it is.
-                if !map.contains_key(&key) {
+                if map.get(&key).is_none() {
                     pack(&key, victims.entry(place, TOMBSTONE, false, i64::MAX))?;
                 }
             }

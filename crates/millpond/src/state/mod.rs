@@ -6,6 +6,7 @@
 //! * [`value`], [`map`], [`timers`]: the stores, each indexed by slot. Lists, reducing and aggregating states are
 //!   values with a hand to hold them ([`handles`]).
 //! * [`slabs`]: a list that grows without moving what it has; the stores and what is copied of them are made of it.
+//! * [`sorted`]: a sorted map that mostly has a few entries: what a map state has of a key.
 //! * [`operator`]: state of an operator that belongs to no key.
 //! * [`rows`]: frozen rows on their way into a chunk; [`codec`]: between Rust values and Arrow columns.
 //! * [`keyed`]: all the keyed states of one subtask together: freeze, copy in slices, restore.
@@ -26,6 +27,7 @@ pub(crate) mod operator;
 pub(crate) mod rows;
 pub(crate) mod setup;
 pub(crate) mod slabs;
+pub(crate) mod sorted;
 pub(crate) mod spill;
 pub(crate) mod timers;
 pub(crate) mod tracker;

@@ -26,7 +26,7 @@ pub(crate) struct TimerStore {
     cursor: Rc<Cursor>,
     timers: BTreeMap<(EventTime, Slot), Mark>,
     /// Timers of each slot.
-    counts: Vec<u32>,
+    counts: Slabs<u32>,
     tracker: Tracker<(EventTime, Slot)>,
     copied: TimerRows,
 }
@@ -61,15 +61,16 @@ impl TimerStore {
         TimerStore {
             cursor,
             timers: BTreeMap::new(),
-            counts: Vec::new(),
+            counts: Slabs::new(),
             tracker: Tracker::new(),
             copied: TimerRows::default(),
         }
     }
 
+    #[inline]
     fn grow(&mut self, slot: Slot) {
         if slot as usize >= self.counts.len() {
-            self.counts.resize(slot as usize + 1, 0);
+            self.counts.grow(slot as usize + 1, || 0);
         }
     }
 
@@ -88,13 +89,14 @@ impl TimerStore {
 
     /// Takes back a timer of the current key.
     pub(crate) fn delete(&mut self, time: EventTime) {
-        let slot = self.cursor.slot();
-        self.remove((time, slot));
-        self.cursor.emptied(slot);
+        let id = (time, self.cursor.slot());
+        if let Some(mark) = self.timers.remove(&id) {
+            self.removed(id, mark);
+        }
     }
 
-    fn remove(&mut self, id: (EventTime, Slot)) {
-        let Some(mut mark) = self.timers.remove(&id) else { return };
+    /// Notes that a timer is gone.
+    fn removed(&mut self, id: (EventTime, Slot), mut mark: Mark) {
         if self.tracker.is_due(mark, |copied| id > *copied) {
             self.copied.push(id, false);
             mark = self.tracker.copied();
@@ -102,7 +104,11 @@ impl TimerStore {
         if self.tracker.remove(mark, || id) {
             self.cursor.tombstone(id.1);
         }
-        self.counts[id.1 as usize] -= 1;
+        let count = &mut self.counts[id.1 as usize];
+        *count -= 1;
+        if *count == 0 {
+            self.cursor.emptied(id.1);
+        }
     }
 
     /// The earliest timer.
@@ -112,12 +118,9 @@ impl TimerStore {
 
     /// Takes out the earliest timer at or before `now`.
     pub(crate) fn pop(&mut self, now: EventTime) -> Option<(EventTime, Slot)> {
-        let id = *self.timers.first_key_value()?.0;
-        if id.0 > now {
-            return None;
-        }
-        self.remove(id);
-        self.cursor.emptied(id.1);
+        let first = self.timers.first_entry().filter(|first| first.key().0 <= now)?;
+        let (id, mark) = first.remove_entry();
+        self.removed(id, mark);
         Some(id)
     }
 

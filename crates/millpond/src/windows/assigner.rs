@@ -171,23 +171,17 @@ impl WindowAssigner {
         !matches!(self.0, Shape::Global)
     }
 
-    /// Shows the windows that a record of `time` is in, the latest first; a session as it would be of the record alone.
-    pub(crate) fn each(self, time: EventTime, mut show: impl FnMut(Window)) {
+    /// Shows the windows that a record of `time` is in, the latest first, until that fails; a session as it would be of the
+    /// record alone.
+    #[inline]
+    pub(crate) fn each<E>(self, time: EventTime, mut show: impl FnMut(Window) -> Result<(), E>) -> Result<(), E> {
         match self.0 {
             Shape::Global => show(Window::GLOBAL),
             Shape::Session(Session { gap, .. }) => {
                 let end = EventTime::from_millis(time.as_millis().saturating_add(gap));
-                show(Window { start: time, end });
+                show(Window { start: time, end })
             }
-            Shape::Aligned(Aligned { size, slide, offset, .. }) => {
-                let (time, size, slide) =
-                    (i128::from(time.as_millis()), i128::from(size), i128::from(slide.max(1)));
-                let mut start = time - (time - i128::from(offset)).rem_euclid(slide);
-                while start + size > time {
-                    show(Window { start: clamp(start), end: clamp(start + size) });
-                    start -= slide;
-                }
-            }
+            Shape::Aligned(aligned) => aligned.each(time, show),
         }
     }
 
@@ -201,6 +195,37 @@ impl WindowAssigner {
         if let Some((what, _)) = lengths.iter().find(|(_, length)| *length < 1) {
             setup.refuse(format!("the {what} of a window is less than a millisecond: make it longer"));
         }
+    }
+}
+
+impl Aligned {
+    #[inline]
+    fn each<E>(self, time: EventTime, mut show: impl FnMut(Window) -> Result<(), E>) -> Result<(), E> {
+        let Aligned { size, slide, offset, .. } = self;
+        let (time, slide) = (time.as_millis(), slide.max(1));
+        // Sums of a few numbers of this size are far from the ends of an i64.
+        let is_small = |millis: i64| millis.unsigned_abs() < 1 << 60;
+        if !(is_small(time) && is_small(size) && is_small(slide) && is_small(offset)) {
+            return self.each_wide(time, show);
+        }
+        let mut start = time - (time - offset).rem_euclid(slide);
+        while start + size > time {
+            show(Window { start: EventTime::from_millis(start), end: EventTime::from_millis(start + size) })?;
+            start -= slide;
+        }
+        Ok(())
+    }
+
+    /// The same near the ends of time, where windows are cut off.
+    #[cold]
+    fn each_wide<E>(self, time: i64, mut show: impl FnMut(Window) -> Result<(), E>) -> Result<(), E> {
+        let (time, size, slide) = (i128::from(time), i128::from(self.size), i128::from(self.slide.max(1)));
+        let mut start = time - (time - i128::from(self.offset)).rem_euclid(slide);
+        while start + size > time {
+            show(Window { start: clamp(start), end: clamp(start + size) })?;
+            start -= slide;
+        }
+        Ok(())
     }
 }
 

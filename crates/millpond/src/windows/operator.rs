@@ -39,9 +39,10 @@ pub(crate) struct WindowOperator<K, In, F: Fold<In>, P: Panes<In, F>, G: Trigger
     fold: Rc<F>,
     trigger: Rc<G>,
     finish: Finish<K, F::Kept, R>,
-    panes: P,
+    panes: Rc<P>,
     triggers: MapState<P::Id, G::State>,
-    placed: Vec<Placed<P::Id>>,
+    /// The windows that a timer may be for; for its room.
+    due: Vec<P::Id>,
     late: LateCount,
     subtask: usize,
     types: PhantomData<In>,
@@ -56,6 +57,10 @@ where
     G: Trigger<In>,
     R: Data,
 {
+    /// Whether the trigger remembers anything of a window. If not, it wants to be woken when a window is complete or not at all,
+    /// which a record that goes into a window that is there does not change.
+    const REMEMBERS: bool = size_of::<G::State>() > 0;
+
     pub(crate) fn new(
         setup: &mut KeyedSetup,
         rules: Rules,
@@ -76,9 +81,9 @@ where
             fold,
             trigger,
             finish,
-            panes: P::declare(setup, kept),
+            panes: Rc::new(P::declare(setup, kept)),
             triggers: setup.map(triggers),
-            placed: Vec::new(),
+            due: Vec::new(),
             late: LateCount::default(),
             subtask: setup.subtask(),
             types: PhantomData,
@@ -107,21 +112,44 @@ where
             rules.domain() == TimeDomain::Event
                 && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
         };
-        let mut placed = std::mem::take(&mut self.placed);
-        self.panes.add(rules.assigner, time, record, &*self.fold, is_late, &mut placed);
+        let (panes, fold) = (Rc::clone(&self.panes), Rc::clone(&self.fold));
         // A record is late if all its windows are gone.
-        let mut late = !placed.is_empty();
-        for place in placed.drain(..) {
-            if let Placed::In(entered) = place {
-                late = false;
-                self.entered(entered, record, context)?;
+        let (mut gone, mut kept) = (false, false);
+        panes.add(rules.assigner, time, record, &*fold, is_late, |placed| {
+            kept |= !matches!(placed, Placed::Late);
+            match placed {
+                Placed::Late => gone = true,
+                Placed::Known(id, window) if !Self::REMEMBERS => self.again(&id, window, record, context)?,
+                Placed::Known(id, window) => {
+                    let entered = Entered { id, window, before: Some(window), absorbed: Vec::new() };
+                    self.entered(entered, record, context)?;
+                }
+                Placed::In(entered) => self.entered(entered, record, context)?,
             }
-        }
-        self.placed = placed;
+            Ok(())
+        })?;
+        let late = gone && !kept;
         if late && rules.late_to_side {
             context.emit_side(record.clone());
         } else if late {
             self.late.count(rules.kind, self.subtask);
+        }
+        Ok(())
+    }
+
+    /// Sees to a window that had all that it needs, and whose trigger remembers nothing.
+    #[inline]
+    fn again(
+        &mut self,
+        id: &P::Id,
+        window: Window,
+        record: &In,
+        context: &mut WindowContext<'_, K, In, R>,
+    ) -> Result<(), UserError> {
+        let (moment, mut state) = (self.rules.moment(window, context), G::State::default());
+        let verdict = self.trigger.on_record(record, &mut state, &moment);
+        if verdict != Verdict::Wait {
+            self.carry_out(verdict, id, self.timers(&state, &moment), &moment, context)?;
         }
         Ok(())
     }
@@ -133,7 +161,7 @@ where
         context: &mut WindowContext<'_, K, In, R>,
     ) -> Result<(), UserError> {
         let moment = self.rules.moment(window, context);
-        let mut state = self.triggers.get(&id).unwrap_or_default();
+        let mut state = self.remembered(&id);
         let timers = match before {
             Some(before) => self.timers(&state, &self.rules.moment(before, context)),
             None => [None; 2],
@@ -147,7 +175,8 @@ where
         if !self.carry_out(verdict, &id, timers, &moment, context)? {
             return Ok(());
         }
-        for ((wake_at, set), domain) in self.timers(&state, &moment).into_iter().zip(timers).zip(DOMAINS) {
+        let wanted = self.timers(&state, &moment);
+        for ((wake_at, set), domain) in wanted.into_iter().zip(timers).zip(DOMAINS) {
             let now = moment.clock(domain);
             // A timer that is set for an earlier moment, and has not gone off, will see to it.
             let in_hand = |time| set.is_some_and(|set| now < set && set <= time);
@@ -157,7 +186,7 @@ where
         }
         self.remember(id, state);
         if before.is_none() {
-            self.set_end(window, moment.clock(self.rules.domain()), context);
+            self.set_end(window, moment.clock(self.rules.domain()), wanted, context);
         }
         Ok(())
     }
@@ -171,8 +200,9 @@ where
         if timer == END_OF_INPUT && self.rules.domain() == TimeDomain::Processing {
             return self.end_of_input(context);
         }
-        let gone = timer.time.saturating_sub(self.rules.lateness);
-        let mut ids = self.panes.due(self.rules.end_of(timer.time), self.rules.end_of(gone));
+        let gone = self.rules.complete_before(timer.time);
+        let mut ids = std::mem::take(&mut self.due);
+        self.panes.due(self.rules.end_of(timer.time), self.rules.end_of(gone), &mut ids);
         self.triggers.for_range(.., |id, _| ids.push(id.clone()));
         if ids.is_empty() {
             // Set by other rules than these, before a restore: so none of the windows may have the timers that it needs.
@@ -180,7 +210,9 @@ where
         }
         ids.sort_unstable();
         ids.dedup();
-        ids.into_iter().try_for_each(|id| self.wake(id, timer, context))
+        let outcome = ids.drain(..).try_for_each(|id| self.wake(id, timer, context));
+        self.due = ids;
+        outcome
     }
 
     fn wake(
@@ -191,7 +223,7 @@ where
     ) -> Result<(), UserError> {
         let Some(window) = self.panes.window(&id) else { return Ok(()) };
         let moment = self.rules.moment(window, context);
-        let mut state = self.triggers.get(&id).unwrap_or_default();
+        let mut state = self.remembered(&id);
         let timers = self.timers(&state, &moment);
         if self.trigger.wake_at(&state, &moment, timer.domain) == Some(timer.time) {
             let verdict = self.trigger.on_wake(&mut state, &moment);
@@ -206,13 +238,14 @@ where
         }
         // Timers go off in order, also if event time has jumped far beyond this one.
         let now = |domain| if domain == timer.domain { timer.time } else { moment.clock(domain) };
-        for (wake_at, domain) in self.timers(&state, &moment).into_iter().zip(DOMAINS) {
+        let wanted = self.timers(&state, &moment);
+        for (wake_at, domain) in wanted.into_iter().zip(DOMAINS) {
             if let Some(time) = wake_at.filter(|time| *time > now(domain)) {
                 set_timer(context, Timer { time, domain });
             }
         }
         self.remember(id, state);
-        self.set_end(window, now(self.rules.domain()), context);
+        self.set_end(window, now(self.rules.domain()), wanted, context);
         Ok(())
     }
 
@@ -221,7 +254,7 @@ where
         for id in self.panes.all() {
             let Some(window) = self.panes.window(&id) else { continue };
             let moment = Moment { processing_time: EventTime::MAX, ..self.rules.moment(window, context) };
-            let mut state = self.triggers.get(&id).unwrap_or_default();
+            let mut state = self.remembered(&id);
             let timers = self.timers(&state, &moment);
             let waits = timers.iter().any(Option::is_some);
             let verdict = if waits { self.trigger.on_wake(&mut state, &moment) } else { Verdict::Wait };
@@ -281,6 +314,11 @@ where
         }
     }
 
+    /// What the trigger remembers.
+    fn remembered(&self, id: &P::Id) -> G::State {
+        self.triggers.get(id).unwrap_or_default()
+    }
+
     /// Keeps what the trigger remembers, if it is anything.
     fn remember(&self, id: P::Id, state: G::State) {
         if state == G::State::default() {
@@ -290,14 +328,17 @@ where
         }
     }
 
-    /// Sets the timers that a window has whatever its trigger says: when it is complete, and when it is gone.
-    fn set_end(&self, window: Window, now: EventTime, context: &mut WindowContext<'_, K, In, R>) {
+    /// Sets the timers that a window has whatever its trigger says: when it is complete, and when it is gone. Those that the
+    /// trigger has `wanted` are set.
+    fn set_end(&self, window: Window, now: EventTime, wanted: Timers, context: &mut WindowContext<'_, K, In, R>) {
         let domain = self.rules.domain();
+        let complete_at = self.rules.complete_at(window).time;
         if let Some(gone_at) = self.rules.gone_at(window) {
-            for time in [self.rules.complete_at(window).time, gone_at] {
-                if time > now {
-                    set_timer(context, Timer { time, domain });
-                }
+            if complete_at > now && wanted[domain as usize] != Some(complete_at) {
+                set_timer(context, Timer { time: complete_at, domain });
+            }
+            if gone_at > now && gone_at != complete_at {
+                set_timer(context, Timer { time: gone_at, domain });
             }
         }
         if domain == TimeDomain::Processing {

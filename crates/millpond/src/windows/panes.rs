@@ -4,12 +4,11 @@
 //! their end beside the new ones. Sessions are found by their start alone: a session grows at its end with nearly each
 //! record, and an entry that stays in its place is an entry that a snapshot takes once.
 
-use std::cell::Cell;
-
 use super::assigner::WindowAssigner;
 use super::fold::{Fold, Merge};
 use super::kept::Kept;
 use super::window::Window;
+use crate::runtime::failure::UserError;
 use crate::state::codec::StateValue;
 use crate::state::evolution::descriptors::MapDescriptor;
 use crate::state::evolution::forms::SessionPane;
@@ -29,7 +28,9 @@ pub(crate) struct Entered<Id> {
 
 /// Where a record went.
 pub(crate) enum Placed<Id> {
-    /// Into a window.
+    /// Into a window that was there, and has the bounds that it had.
+    Known(Id, Window),
+    /// Into a window that is new, or has changed its bounds.
     In(Entered<Id>),
     /// Nowhere: the window is over and gone.
     Late,
@@ -42,7 +43,7 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
 
     /// Declares the state.
     fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self;
-    /// Puts a record that belongs at `time` into its windows, and says where it went.
+    /// Puts a record that belongs at `time` into its windows, and says of each where it went, until that fails.
     fn add(
         &self,
         assigner: WindowAssigner,
@@ -50,16 +51,16 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
         record: &In,
         fold: &F,
         is_late: impl Fn(Window) -> bool,
-        placed: &mut Vec<Placed<Self::Id>>,
-    );
-    /// The windows that end at `end` and those that end at `gone` or before; maybe others too. Each once.
-    fn due(&self, end: EventTime, gone: EventTime) -> Vec<Self::Id>;
+        placed: impl FnMut(Placed<Self::Id>) -> Result<(), UserError>,
+    ) -> Result<(), UserError>;
+    /// Lists the windows that end at `end` and those that end at `gone` or before; maybe others too. Each once.
+    fn due(&self, end: EventTime, gone: EventTime, ids: &mut Vec<Self::Id>);
     /// All windows.
     fn all(&self) -> Vec<Self::Id>;
     /// The bounds of a window that is there.
     fn window(&self, id: &Self::Id) -> Option<Window>;
     /// Looks at what is kept of a window, which must not touch the state.
-    fn look(&self, id: &Self::Id, look: impl FnMut(&F::Kept));
+    fn look(&self, id: &Self::Id, look: impl FnOnce(&F::Kept));
     /// Forgets a window.
     fn remove(&self, id: &Self::Id);
     /// Whether the key has no windows.
@@ -77,6 +78,7 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         Fixed(setup.map(state))
     }
 
+    #[inline]
     fn add(
         &self,
         assigner: WindowAssigner,
@@ -84,26 +86,26 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         record: &In,
         fold: &F,
         is_late: impl Fn(Window) -> bool,
-        placed: &mut Vec<Placed<Window>>,
-    ) {
+        mut placed: impl FnMut(Placed<Window>) -> Result<(), UserError>,
+    ) -> Result<(), UserError> {
         assigner.each(time, |window| {
-            placed.push(if is_late(window) {
+            placed(if is_late(window) {
                 Placed::Late
+            } else if self.0.update(&window, |kept| fold.add(kept, record)).is_some() {
+                Placed::Known(window, window)
             } else {
-                let known = add_to(&self.0, window, || fold.first(record), |kept| fold.add(kept, record));
-                Placed::In(Entered { id: window, window, before: known.then_some(window), absorbed: Vec::new() })
-            });
-        });
+                self.0.insert(window, fold.first(record));
+                Placed::In(Entered { id: window, window, before: None, absorbed: Vec::new() })
+            })
+        })
     }
 
-    fn due(&self, end: EventTime, gone: EventTime) -> Vec<Window> {
-        let mut ids = Vec::new();
+    fn due(&self, end: EventTime, gone: EventTime, ids: &mut Vec<Window>) {
         self.0.for_range(..=Window { start: EventTime::MAX, end: gone }, |window, _| ids.push(*window));
         if end > gone {
             let with_end = Window { start: EventTime::MIN, end }..=Window { start: EventTime::MAX, end };
             self.0.for_range(with_end, |window, _| ids.push(*window));
         }
-        ids
     }
 
     fn all(&self) -> Vec<Window> {
@@ -116,8 +118,8 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         self.0.contains(id).then_some(*id)
     }
 
-    fn look(&self, id: &Window, mut look: impl FnMut(&F::Kept)) {
-        self.0.for_range(*id..=*id, |_, kept| look(kept));
+    fn look(&self, id: &Window, look: impl FnOnce(&F::Kept)) {
+        self.0.with(id, |kept| kept.map(look));
     }
 
     fn remove(&self, id: &Window) {
@@ -147,52 +149,60 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
         record: &In,
         fold: &F,
         is_late: impl Fn(Window) -> bool,
-        placed: &mut Vec<Placed<EventTime>>,
-    ) {
+        mut placed: impl FnMut(Placed<EventTime>) -> Result<(), UserError>,
+    ) -> Result<(), UserError> {
         assigner.each(time, |alone| {
             let mut window = alone;
-            let mut met: Vec<Window> = Vec::new();
-            self.0.for_range(..alone.end, |start, pane| {
-                let other = Window { start: *start, end: pane.end };
-                if other.overlaps(alone) {
-                    met.push(other);
-                    window = window.cover(other);
+            let (mut first, mut others) = (None, Vec::new());
+            self.meet(alone, |session| {
+                window = window.cover(session);
+                match first {
+                    None => first = Some(session),
+                    Some(_) => others.push(session.start),
                 }
             });
-            placed.push(match met[..] {
-                [] if is_late(alone) => Placed::Late,
+            placed(match first {
+                None if is_late(alone) => Placed::Late,
                 // Its start stays, so it stays where it is.
-                [session] if session.start == window.start => {
-                    self.extend(window, record, fold);
-                    let before = Some(session);
-                    Placed::In(Entered { id: window.start, window, before, absorbed: Vec::new() })
+                Some(session) if others.is_empty() && session.start == window.start => {
+                    self.0.update(&window.start, |pane| {
+                        pane.end = window.end;
+                        fold.add(&mut pane.kept, record);
+                    });
+                    if session == window {
+                        Placed::Known(window.start, window)
+                    } else {
+                        let before = Some(session);
+                        Placed::In(Entered { id: window.start, window, before, absorbed: Vec::new() })
+                    }
                 }
                 _ => {
-                    let absorbed: Vec<EventTime> = met.iter().map(|session| session.start).collect();
+                    let absorbed: Vec<EventTime> =
+                        first.iter().map(|session| session.start).chain(others).collect();
                     self.unite(window, &absorbed, record, fold);
                     Placed::In(Entered { id: window.start, window, before: None, absorbed })
                 }
-            });
-        });
+            })
+        })
     }
 
     /// All: the end of a session is not what it is found by.
-    fn due(&self, _: EventTime, _: EventTime) -> Vec<EventTime> {
-        self.starts()
+    fn due(&self, _: EventTime, _: EventTime, ids: &mut Vec<EventTime>) {
+        self.0.for_range(.., |start, _| ids.push(*start));
     }
 
     fn all(&self) -> Vec<EventTime> {
-        self.starts()
+        let mut ids = Vec::new();
+        self.0.for_range(.., |start, _| ids.push(*start));
+        ids
     }
 
     fn window(&self, id: &EventTime) -> Option<Window> {
-        let mut window = None;
-        self.0.for_range(*id..=*id, |start, pane| window = Some(Window { start: *start, end: pane.end }));
-        window
+        self.0.with(id, |pane| pane.map(|pane| Window { start: *id, end: pane.end }))
     }
 
-    fn look(&self, id: &EventTime, mut look: impl FnMut(&F::Kept)) {
-        self.0.for_range(*id..=*id, |_, pane| look(&pane.kept));
+    fn look(&self, id: &EventTime, look: impl FnOnce(&F::Kept)) {
+        self.0.with(id, |pane| pane.map(|pane| look(&pane.kept)));
     }
 
     fn remove(&self, id: &EventTime) {
@@ -205,18 +215,13 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
 }
 
 impl<A: StateValue> Sessions<A> {
-    fn starts(&self) -> Vec<EventTime> {
-        let mut ids = Vec::new();
-        self.0.for_range(.., |start, _| ids.push(*start));
-        ids
-    }
-
-    /// Takes a record into the session that starts where `window` does.
-    fn extend<In, F: Fold<In, Kept = A>>(&self, window: Window, record: &In, fold: &F) {
-        let first = || SessionPane { end: window.end, kept: fold.first(record) };
-        add_to(&self.0, window.start, first, |pane| {
-            pane.end = window.end;
-            fold.add(&mut pane.kept, record);
+    /// Shows the sessions that overlap `window`, in order.
+    fn meet(&self, window: Window, mut show: impl FnMut(Window)) {
+        self.0.for_range(..window.end, |start, pane| {
+            let session = Window { start: *start, end: pane.end };
+            if session.overlaps(window) {
+                show(session);
+            }
         });
     }
 
@@ -233,23 +238,4 @@ impl<A: StateValue> Sessions<A> {
         };
         self.0.insert(window.start, SessionPane { end: window.end, kept });
     }
-}
-
-/// Puts something under `key`: by `add` if something is there, or else as the `first`. Whether something was there.
-fn add_to<M, V>(map: &MapState<M, V>, key: M, first: impl FnOnce() -> V, add: impl FnOnce(&mut V)) -> bool
-where
-    M: StateValue + Ord,
-    V: StateValue,
-{
-    let known = Cell::new(true);
-    let first = || {
-        known.set(false);
-        first()
-    };
-    map.upsert(key, first, |value| {
-        if known.get() {
-            add(value);
-        }
-    });
-    known.get()
 }

@@ -1,7 +1,5 @@
 //! When a window is complete, and when it is gone.
 
-use std::time::Duration;
-
 use super::assigner::WindowAssigner;
 use super::trigger::Moment;
 use super::window::Window;
@@ -14,7 +12,10 @@ use crate::time::EventTime;
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) assigner: WindowAssigner,
-    pub(crate) lateness: Duration,
+    /// The clock that the windows go by.
+    pub(crate) domain: TimeDomain,
+    /// How long windows are kept after they are complete, in milliseconds.
+    pub(crate) lateness: i64,
     /// Whether late records go to the side output.
     pub(crate) late_to_side: bool,
     /// The kind of the operator, as plans and messages have it.
@@ -24,29 +25,31 @@ pub(crate) struct Rules {
 impl Rules {
     /// Windows that are forgotten when they are complete.
     pub(crate) fn new(kind: &'static str, assigner: WindowAssigner) -> Self {
-        Rules { assigner, lateness: Duration::ZERO, late_to_side: false, kind }
+        Rules { assigner, domain: assigner.domain(), lateness: 0, late_to_side: false, kind }
     }
 
     /// Has the job refused if the rules make no sense.
     pub(super) fn check(&self, setup: &mut KeyedSetup) {
         self.assigner.check(setup);
-        if self.domain() == TimeDomain::Processing && !self.lateness.is_zero() {
+        if self.domain() == TimeDomain::Processing && self.lateness != 0 {
             setup.refuse("allowed lateness is for event time: no record is late by the clock of the machine");
         }
     }
 
+    #[inline]
     pub(super) fn domain(&self) -> TimeDomain {
-        self.assigner.domain()
+        self.domain
     }
 
     /// The end of a window that is complete at `time`.
     pub(super) fn end_of(&self, time: EventTime) -> EventTime {
         match self.domain() {
-            TimeDomain::Event => time.saturating_add(Duration::from_millis(1)),
+            TimeDomain::Event => shift(time, 1),
             TimeDomain::Processing => time,
         }
     }
 
+    #[inline]
     pub(super) fn complete_at(&self, window: Window) -> Timer {
         let domain = self.domain();
         let time = if domain == TimeDomain::Event { window.last() } else { window.end };
@@ -54,11 +57,18 @@ impl Rules {
     }
 
     /// When a window is forgotten. One that never ends is not.
+    #[inline]
     pub(super) fn gone_at(&self, window: Window) -> Option<EventTime> {
-        let gone_at = self.complete_at(window).time.saturating_add(self.lateness);
+        let gone_at = shift(self.complete_at(window).time, self.lateness);
         (gone_at != EventTime::MAX).then_some(gone_at)
     }
 
+    /// The moment at which a window must have been complete to be gone at `time`.
+    pub(super) fn complete_before(&self, time: EventTime) -> EventTime {
+        shift(time, -self.lateness)
+    }
+
+    #[inline]
     pub(super) fn moment<K, O: Data, S: Data>(
         &self,
         window: Window,
@@ -72,4 +82,9 @@ impl Rules {
             processing_time: context.processing_time(),
         }
     }
+}
+
+/// `time` plus so many milliseconds.
+fn shift(time: EventTime, millis: i64) -> EventTime {
+    EventTime::from_millis(time.as_millis().saturating_add(millis))
 }

@@ -21,6 +21,7 @@ use crate::state::handles::Aggregate;
 use crate::state::setup::KeyedSetup;
 use crate::stream::keyed::KeyedStream;
 use crate::stream::record::{Data, Key};
+use crate::time::millis;
 
 /// A keyed stream cut into windows. Made by [`KeyedStream::window`].
 ///
@@ -66,7 +67,7 @@ impl<'s, K: Key, T: Data, G, L> WindowedStream<'s, K, T, G, L> {
     /// Keeps event-time windows for this long after they are complete. Records that come meanwhile are taken in, and
     /// by default the window fires again for each.
     pub fn allowed_lateness(mut self, lateness: Duration) -> Self {
-        self.rules.lateness = lateness;
+        self.rules.lateness = millis(lateness);
         self
     }
 

@@ -25,6 +25,7 @@ impl Window {
     /// The last moment inside: one millisecond before the end. The end of time if the window has no end.
     ///
     /// An event-time window is complete when the watermark has reached it, and its results have it as their timestamp.
+    #[inline]
     pub fn last(self) -> EventTime {
         match self.end {
             EventTime::MAX => EventTime::MAX,
@@ -49,8 +50,9 @@ impl Window {
 }
 
 impl Ord for Window {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.end, self.start).cmp(&(other.end, other.start))
+        self.end.cmp(&other.end).then_with(|| self.start.cmp(&other.start))
     }
 }
 

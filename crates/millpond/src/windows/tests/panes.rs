@@ -26,9 +26,21 @@ fn add<P: Panes<i64, Everything>>(
     time: i64,
 ) -> (Window, Option<Window>, usize) {
     let mut placed = Vec::new();
-    panes.add(assigner.into(), at(time), &time, &Everything, |_| false, &mut placed);
+    let outcome = panes.add(
+        assigner.into(),
+        at(time),
+        &time,
+        &Everything,
+        |_| false,
+        |place| {
+            placed.push(place);
+            Ok(())
+        },
+    );
+    outcome.expect("nothing fails");
     match placed.pop() {
         Some(Placed::In(entered)) => (entered.window, entered.before, entered.absorbed.len()),
+        Some(Placed::Known(_, window)) => (window, Some(window), 0),
         _ => panic!("the record of {time} went nowhere"),
     }
 }
@@ -57,7 +69,11 @@ fn windows_of_another_size_live_beside_each_other() {
     add(&panes, Tumbling::of(Duration::from_millis(10)), 5);
     add(&panes, Tumbling::of(Duration::from_millis(20)), 6);
     assert_eq!(held(&panes), [(window(0, 10), vec![5]), (window(0, 20), vec![6])]);
-    let due = |end, gone| Panes::<i64, Everything>::due(&panes, at(end), at(gone));
+    let due = |end, gone| {
+        let mut ids = Vec::new();
+        Panes::<i64, Everything>::due(&panes, at(end), at(gone), &mut ids);
+        ids
+    };
     assert_eq!(due(20, 9), [window(0, 20)]);
     assert_eq!(due(10, 10), [window(0, 10)]);
     assert_eq!(due(30, 20), [window(0, 10), window(0, 20)]);
@@ -68,7 +84,12 @@ fn a_late_record_is_not_kept() {
     let panes = sessions();
     let mut placed = Vec::new();
     let gap: WindowAssigner = Session::gap(Duration::from_millis(10)).into();
-    panes.add(gap, at(5), &5, &Everything, |window| window.end <= at(15), &mut placed);
+    let is_late = |window: Window| window.end <= at(15);
+    let outcome = panes.add(gap, at(5), &5, &Everything, is_late, |place| {
+        placed.push(place);
+        Ok(())
+    });
+    outcome.expect("nothing fails");
     assert!(matches!(placed[..], [Placed::Late]));
     assert!(Panes::<i64, Everything>::is_empty(&panes));
 }
