@@ -13,7 +13,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::columns::{DELETED, HASH, check_columns};
+use super::columns::{DELETED, HASH, KEY, check_columns};
 use super::{ChunkKind, ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
 use crate::hash::HashRange;
 use crate::ids::{ChunkHash, JobName, random_id};
@@ -24,6 +24,9 @@ const ROW_GROUP_ROWS: usize = 64 * 1024;
 
 /// Bytes in a row group, about: large values make it shorter.
 const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
+
+/// How texts are written that are keys and come once.
+const KEY_ENCODING: Encoding = Encoding::DELTA_LENGTH_BYTE_ARRAY;
 
 /// What a chunk is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +111,7 @@ impl ChunkEncoder {
         check_columns(&schema, state, kind).map_err(|(field, problem)| {
             Error::InvalidInput(format!("cannot write a chunk: {field}: {problem}"))
         })?;
-        let properties = properties(&schema)?;
+        let properties = properties(&schema, state)?;
         let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(not_encodable)?;
         Ok(ChunkEncoder { job, state, kind, schema, id: random_id()?, writer, rows: 0, hashes: None })
     }
@@ -224,7 +227,7 @@ fn drop_deleted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> 
         .map_err(|error| Error::InvalidInput(format!("cannot write a chunk: {error}")))
 }
 
-fn properties(schema: &Schema) -> Result<WriterProperties> {
+fn properties(schema: &Schema, state: StateKind) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_created_by("millpond".to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -232,13 +235,15 @@ fn properties(schema: &Schema) -> Result<WriterProperties> {
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true);
-    // A dictionary of numbers that differ in each row is written only to be thrown away; as differences
-    // they are shorter than compression alone makes them, and sooner written.
+    // A dictionary of what differs in each row is written only to be thrown away. Numbers are shorter as differences
+    // than compression alone makes them, and sooner written; of keys that come once, what they have in common is left out.
+    let distinct_keys = !matches!(state, StateKind::Map | StateKind::Timers);
     let columns = ArrowSchemaConverter::new().convert(schema).map_err(not_encodable)?;
     for column in columns.columns() {
         let encoding = match column.physical_type() {
             Type::INT32 | Type::INT64 => Encoding::DELTA_BINARY_PACKED,
             Type::FLOAT | Type::DOUBLE => Encoding::BYTE_STREAM_SPLIT,
+            Type::BYTE_ARRAY if distinct_keys && column.path().parts()[0] == KEY => KEY_ENCODING,
             _ => continue,
         };
         properties = properties
