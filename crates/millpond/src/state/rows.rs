@@ -182,12 +182,20 @@ impl SortedRows {
     }
 }
 
-/// A row's place in a chunk: by hash, tombstones before the rows that replace them, and as they were copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// A row, and what decides its place in a chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
     hash: u64,
     live: bool,
     row: u32,
+}
+
+impl Place {
+    /// By hash, tombstones before the rows that replace them, and as they were copied. As one number, which is compared in
+    /// one go.
+    fn rank(&self) -> u128 {
+        (u128::from(self.hash) << 64) | (u128::from(self.live) << 32) | u128::from(self.row)
+    }
 }
 
 /// Places in a bucket, about: so few are sorted at once.
@@ -219,7 +227,7 @@ fn sorted(places: impl Iterator<Item = Place> + Clone) -> Vec<Place> {
     let mut from = 0;
     for end in ends {
         let (bucket, behind) = rest.split_at_mut(end - from);
-        bucket.sort_unstable();
+        bucket.sort_unstable_by_key(Place::rank);
         (rest, from) = (behind, end);
     }
     sorted
@@ -268,7 +276,7 @@ mod tests {
             let place = |(row, hash): (usize, &u64)| Place { hash: hash >> narrow, live: hash % 3 > 0, row: row as u32 };
             let places: Vec<Place> = hashes.iter().enumerate().map(place).collect();
             let mut expected = places.clone();
-            expected.sort();
+            expected.sort_by_key(|place| (place.hash, place.live, place.row));
             prop_assert_eq!(sorted(places.into_iter()), expected);
         }
     }
