@@ -13,7 +13,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::columns::{DELETED, HASH, check_columns};
+use super::columns::{DELETED, HASH, KEY, check_columns};
 use super::{ChunkKind, ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
 use crate::hash::HashRange;
 use crate::ids::{ChunkHash, JobName, random_id};
@@ -24,6 +24,9 @@ const ROW_GROUP_ROWS: usize = 64 * 1024;
 
 /// Bytes in a row group, about: large values make it shorter.
 const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
+
+/// How texts are written that are keys and come once.
+const KEY_ENCODING: Encoding = Encoding::DELTA_LENGTH_BYTE_ARRAY;
 
 /// What a chunk is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +111,7 @@ impl ChunkEncoder {
         check_columns(&schema, state, kind).map_err(|(field, problem)| {
             Error::InvalidInput(format!("cannot write a chunk: {field}: {problem}"))
         })?;
-        let properties = properties(&schema)?;
+        let properties = properties(&schema, state)?;
         let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(not_encodable)?;
         Ok(ChunkEncoder { job, state, kind, schema, id: random_id()?, writer, rows: 0, hashes: None })
     }
@@ -224,28 +227,70 @@ fn drop_deleted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> 
         .map_err(|error| Error::InvalidInput(format!("cannot write a chunk: {error}")))
 }
 
-fn properties(schema: &Schema) -> Result<WriterProperties> {
+fn properties(schema: &Schema, state: StateKind) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_created_by("millpond".to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true);
-    // A dictionary of numbers that differ in each row is written only to be thrown away; as differences
-    // they are shorter than compression alone makes them, and sooner written.
+    // A dictionary of what differs in each row is written only to be thrown away. Numbers are shorter as differences
+    // than compression alone makes them, and sooner written; of keys that come once, what they have in common is left out.
+    let distinct_keys = !matches!(state, StateKind::Map | StateKind::Timers);
     let columns = ArrowSchemaConverter::new().convert(schema).map_err(not_encodable)?;
     for column in columns.columns() {
         let encoding = match column.physical_type() {
             Type::INT32 | Type::INT64 => Encoding::DELTA_BINARY_PACKED,
             Type::FLOAT | Type::DOUBLE => Encoding::BYTE_STREAM_SPLIT,
+            Type::BYTE_ARRAY if distinct_keys && column.path().parts()[0] == KEY => KEY_ENCODING,
             _ => continue,
         };
         properties = properties
             .set_column_dictionary_enabled(column.path().clone(), false)
             .set_column_encoding(column.path().clone(), encoding);
     }
-    // Differences of hashes are as good as random: nothing is left to compress.
+    // Rows lie by hash, so that no other column is narrower in one row group than in another. Differences of hashes are
+    // as good as random: nothing is left to compress.
     let hash = ColumnPath::from(HASH);
-    Ok(properties.set_column_compression(hash, Compression::UNCOMPRESSED).build())
+    properties = properties
+        .set_column_statistics_enabled(hash.clone(), EnabledStatistics::Chunk)
+        .set_column_compression(hash, Compression::UNCOMPRESSED);
+    Ok(properties.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    use super::*;
+
+    #[test]
+    fn keys_that_come_once_have_no_dictionary_and_only_hashes_have_statistics() {
+        let text = |name| (name, Arc::new(StringArray::from(vec!["a", "b"])) as ArrayRef);
+        let hash = (HASH, Arc::new(UInt64Array::from(vec![1, 2])) as ArrayRef);
+        let value = RecordBatch::try_from_iter([hash.clone(), text(KEY), text("value")]).unwrap();
+        let map = RecordBatch::try_from_iter([hash, text(KEY), text("map_key"), text("value")]).unwrap();
+        for (state, batch, keys_have_one) in [(StateKind::Value, value, false), (StateKind::Map, map, true)] {
+            let job = "job".parse().unwrap();
+            let meta = ChunkMeta { job, state, kind: ChunkKind::Base, range: HashRange::FULL };
+            let chunk = encode_chunk(&batch.schema(), [batch], &meta).unwrap();
+            let file = SerializedFileReader::new(chunk.bytes).unwrap();
+            let columns: BTreeMap<String, _> = file
+                .metadata()
+                .row_group(0)
+                .columns()
+                .iter()
+                .map(|column| (column.column_path().string(), column))
+                .collect();
+            let has_dictionary = |name: &str| columns[name].dictionary_page_offset().is_some();
+            assert_eq!((has_dictionary(KEY), has_dictionary("value")), (keys_have_one, true), "{state}");
+            for (name, column) in columns {
+                assert_eq!(column.statistics().is_some(), name == HASH, "{state}: {name}");
+            }
+        }
+    }
 }

@@ -5,37 +5,50 @@ use timely::dataflow::operators::Capability;
 
 use super::time::Time;
 
-/// Records a buffer holds before it is sent: 8 KiB of them, as timely's own buffers.
-fn capacity<D>() -> usize {
-    timely::container::buffer::default_capacity::<D>()
+/// Bytes of records that are sent together, at most.
+const BYTES: usize = 32 << 10;
+/// Records that are sent together, at most: the more there are, the longer other operators wait while they are worked on.
+const RECORDS: usize = 1 << 10;
+
+/// How many of `D` are sent together, at most.
+const fn capacity<D>() -> usize {
+    let size = if size_of::<D>() == 0 { 1 } else { size_of::<D>() };
+    match BYTES / size {
+        0 => 1,
+        fitting if fitting < RECORDS => fitting,
+        _ => RECORDS,
+    }
 }
 
 /// Collects records and sends them under the capability that the operator holds for this output.
 pub(crate) struct Emitter<D: Clone + 'static> {
     buffer: Vec<D>,
+    /// How many were sent the last time: as much room is made for the next.
+    room: usize,
     output: Output<Time, Vec<D>>,
     capability: Option<Capability<Time>>,
 }
 
 impl<D: Clone + 'static> Emitter<D> {
     pub(crate) fn new(output: Output<Time, Vec<D>>, capability: Capability<Time>) -> Self {
-        Emitter { buffer: Vec::new(), output, capability: Some(capability) }
+        Emitter { buffer: Vec::new(), room: 1, output, capability: Some(capability) }
     }
 
     /// Adds a record; it leaves with the buffer that it fills, or with the next [`Emitter::flush`].
     #[inline]
     pub(crate) fn emit(&mut self, record: D) {
         if self.buffer.capacity() == 0 {
-            self.buffer.reserve_exact(capacity::<D>());
+            self.buffer.reserve(self.room);
         }
         self.buffer.push(record);
-        if self.buffer.len() == self.buffer.capacity() {
+        if self.buffer.len() >= const { capacity::<D>() } {
             self.send();
         }
     }
 
     fn send(&mut self) {
         let Some(capability) = &self.capability else { return };
+        self.room = self.buffer.len();
         self.output.activate().give(capability, &mut self.buffer);
         self.buffer.clear();
     }

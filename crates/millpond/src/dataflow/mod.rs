@@ -7,12 +7,14 @@
 //! * [`aligned`]: the operator that everything with state is built on. It sees batches, then a watermark,
 //!   then the end of an epoch, in an order that makes a snapshot consistent.
 //! * [`stateless`]: the operator that has no epoch to end.
+//! * [`partition`]: the operator that deals records out to the workers that own them.
 //! * [`root`]: the one operator that begins epochs.
 
 pub(crate) mod aligned;
 pub(crate) mod emitter;
 pub(crate) mod flow;
 pub(crate) mod inlet;
+pub(crate) mod partition;
 pub(crate) mod root;
 pub(crate) mod stateless;
 pub(crate) mod time;

@@ -5,13 +5,14 @@
 //! object with them: the snapshot needs them all before it is one, and a snapshot each second must not be many objects.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use millpond_snapshot::chunk::{ChunkKind, ChunkMeta, ChunkRef, EncodedChunk, StateKind, encode_chunk};
+use millpond_snapshot::chunk::{ChunkEncoder, ChunkKind, ChunkRef, EncodedChunk, StateKind};
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::{JobName, StateName, Store};
 use tokio::runtime::Handle;
@@ -24,6 +25,9 @@ use crate::state::spill::part::SpilledPart;
 
 /// About how many rows a chunk has at most.
 const CHUNK_ROWS: usize = 1 << 20;
+
+/// Rows that are turned into columns together: what that takes is small, and used again for the next.
+const BATCH_ROWS: usize = 1 << 16;
 
 /// A part of so many bytes is written at once and shares no object.
 const LARGE: usize = 1 << 20;
@@ -279,12 +283,15 @@ fn encode(job: &JobName, state: StateKind, rows: KeyedRows, range: HashRange) ->
         return Ok(Vec::new());
     }
     let kind = if rows.whole { ChunkKind::Base } else { ChunkKind::Delta };
-    let parts = rows.into_batches(range, CHUNK_ROWS)?;
-    parts
-        .into_iter()
-        .map(|(range, batch)| {
-            let meta = ChunkMeta { job: job.clone(), state, kind, range };
-            Ok(encode_chunk(&batch.schema(), [batch], &meta)?)
-        })
-        .collect()
+    let mut rows = rows.sorted()?;
+    let chunks = rows.chunks(range, CHUNK_ROWS)?;
+    let schema = rows.batch(0..0)?.schema();
+    let chunk = |(range, places): (HashRange, Range<usize>)| {
+        let mut encoder = ChunkEncoder::new(&schema, job.clone(), state, kind)?;
+        for from in places.clone().step_by(BATCH_ROWS) {
+            encoder.write(&rows.batch(from..places.end.min(from + BATCH_ROWS))?)?;
+        }
+        Ok(encoder.finish(range)?)
+    };
+    chunks.into_iter().map(chunk).collect()
 }

@@ -54,7 +54,10 @@ mod tests {
         for (per_second, least) in [(200_000.0, 100), (1000.0, 1), (50.0, 1)] {
             let limiter = RateLimiter::new(per_second);
             let wait = limiter.take(1024).unwrap_err();
-            assert!(wait > Duration::ZERO && wait <= STEP.max(Duration::from_secs_f64(1.0 / per_second)), "{wait:?}");
+            assert!(
+                wait > Duration::ZERO && wait <= STEP.max(Duration::from_secs_f64(1.0 / per_second)),
+                "{wait:?}"
+            );
             std::thread::sleep(wait);
             let taken = limiter.take(1024).unwrap();
             assert!(taken >= least, "{taken} at {per_second} a second");

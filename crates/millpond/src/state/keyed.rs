@@ -13,7 +13,7 @@ use super::codec::{self, StateValue};
 use super::descriptor::StateDeclaration;
 use super::evolution::{Outcome, Trouble, Values};
 use super::keys::{KeyTable, Slot};
-use super::rows::{KeyedRows, Rows, TypedKeys};
+use super::rows::{KeyColumns, KeyedRows, Rows};
 use super::slabs::Slabs;
 use super::spill::keyed::Spill;
 use super::spill::part::{SpilledPart, SpilledRows};
@@ -120,7 +120,7 @@ pub(crate) struct KeyedStates<K> {
     /// For each state, whether the snapshot being copied takes all of it.
     whole: Vec<bool>,
     /// For each state, the keys of its copied rows.
-    copied_keys: Vec<TypedKeys<K>>,
+    copied_keys: Vec<KeyColumns>,
     /// State being copied, counted from the end of the freeze; `None` if no copy is under way.
     copying: Option<usize>,
     sweep_at: usize,
@@ -155,23 +155,24 @@ impl<K: StateValue + Eq> KeyedStates<K> {
 
     /// Finds the slots of all keys of a batch, and brings what the states have for them near.
     ///
-    /// Keys come in no order, so that each look-up waits for memory. Done one after the other, with nothing in between that
-    /// needs the result, the processor has several of them under way at once.
-    pub(crate) fn find<'k>(&mut self, keys: impl Iterator<Item = (u64, &'k K)>, slots: &mut Vec<Slot>)
+    /// Keys come in no order, so that each look-up waits for memory: for the table, for the key, for what the states have. Done
+    /// for all keys together one after the other, with nothing in between that needs the result, the processor has several
+    /// of the waits under way at once.
+    pub(crate) fn find<'k>(&mut self, keys: impl Iterator<Item = (u64, &'k K)> + Clone, slots: &mut Vec<Slot>)
     where
         K: 'k,
     {
         slots.clear();
-        let KeyedStates { keys: table, cursor, .. } = self;
-        slots.extend(keys.map(|(hash, key)| {
-            let (slot, new) = table.slot(hash, key);
-            if new {
-                cursor.emptied(slot);
-            }
-            slot
-        }));
+        self.keys.guess(keys.clone().map(|(hash, _)| hash), slots);
         for state in &self.states {
             state.store.borrow().touch(slots);
+        }
+        for (slot, (hash, key)) in slots.iter_mut().zip(keys) {
+            let (found, new) = self.keys.confirm(*slot, hash, key);
+            if new {
+                self.cursor.emptied(found);
+            }
+            *slot = found;
         }
     }
 
@@ -262,8 +263,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 state.store.borrow_mut().freeze(extent, keys) && alone
             })
             .collect();
-        let keys = || TypedKeys { hashes: Slabs::new(), keys: Slabs::new(), field: Arc::clone(&self.key_field) };
-        self.copied_keys = self.states.iter().map(|_| keys()).collect();
+        self.copied_keys = self.states.iter().map(|_| KeyColumns::new(Arc::clone(&self.key_field))).collect();
         self.copying = Some(0);
         Ok(())
     }
@@ -298,7 +298,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             done = self.states[at].store.borrow_mut().copy_slice(&mut budget);
             at += usize::from(done);
         }
-        self.copy_keys();
+        self.copy_keys(done);
         self.copying = (!done).then_some(at);
         if !done {
             return None;
@@ -314,16 +314,10 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         Some(all)
     }
 
-    /// Copies the keys of the rows that have been copied since the last slice, in slices too.
-    fn copy_keys(&mut self) {
+    /// Takes the keys of the rows that have been copied since the last slice, in slices too.
+    fn copy_keys(&mut self, all: bool) {
         for (state, copied) in self.states.iter().zip(&mut self.copied_keys) {
-            let store = state.store.borrow();
-            let slots = store.copied();
-            for row in copied.hashes.len()..slots.len() {
-                let slot = slots[row];
-                copied.hashes.push(self.keys.hash(slot));
-                copied.keys.push(Some(self.keys.key(slot).clone()));
-            }
+            copied.extend(state.store.borrow().copied(), &self.keys, all);
         }
     }
 

@@ -198,7 +198,9 @@ fn tell<I: Ord + Clone + std::fmt::Debug, V>(
         told.clear();
     }
     let mut seen = BTreeSet::new();
-    for (_, batch) in rows.into_batches(HashRange::FULL, 3).unwrap() {
+    let mut rows = rows.sorted().unwrap();
+    for (_, places) in rows.chunks(HashRange::FULL, 3).unwrap() {
+        let batch = rows.batch(places).unwrap();
         for row in 0..batch.num_rows() {
             let (id, value) = row_at(&batch, row);
             let (id, deleted) = (id.unwrap(), column::<bool>(&batch, "deleted", row).unwrap());

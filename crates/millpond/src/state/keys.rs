@@ -1,17 +1,14 @@
 //! From key to slot: one table an operator, one look-up a record.
 
-use hashbrown::HashTable;
-
 use super::slabs::Slabs;
+use super::slot_table::{SlotTable, VACANT};
 
 /// A key's place in every state of its operator.
 pub(crate) type Slot = u32;
 
 /// The keys that a subtask knows, each with a slot. Freed slots are used again.
 pub(crate) struct KeyTable<K> {
-    /// By the lowest bits of the hash. A table that grows moves all that it has at once: each is small enough for that.
-    shards: Vec<HashTable<Slot>>,
-    len: usize,
+    table: SlotTable,
     keys: Slabs<K>,
     hashes: Slabs<u64>,
     free: Vec<Slot>,
@@ -22,25 +19,10 @@ pub(crate) struct KeyTable<K> {
     copying: bool,
 }
 
-/// With 25 million keys in a subtask, a shard has 100,000: they are moved in about a millisecond.
-const SHARDS: usize = 256;
-
-#[inline]
-fn shard_of(hash: u64) -> usize {
-    hash as usize % SHARDS
-}
-
-/// The table wants the entropy of a hash in other bits than a hash range leaves free: rotate.
-#[inline]
-fn spread(hash: u64) -> u64 {
-    hash.rotate_left(32)
-}
-
 impl<K: Clone + Eq> KeyTable<K> {
     pub(crate) fn new() -> Self {
         KeyTable {
-            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
-            len: 0,
+            table: SlotTable::new(),
             keys: Slabs::new(),
             hashes: Slabs::new(),
             free: Vec::new(),
@@ -53,7 +35,6 @@ impl<K: Clone + Eq> KeyTable<K> {
     /// The slot of `key`, and whether it is new.
     #[inline]
     pub(crate) fn slot(&mut self, hash: u64, key: &K) -> (Slot, bool) {
-        // The table compares seven bits of the hash itself; the key alone decides, and is one place less to look at.
         match self.find(hash, key) {
             Some(slot) => (slot, false),
             None => (self.insert(hash, key), true),
@@ -63,12 +44,29 @@ impl<K: Clone + Eq> KeyTable<K> {
     /// The slot of `key`, if it has one.
     #[inline]
     pub(crate) fn find(&self, hash: u64, key: &K) -> Option<Slot> {
-        self.shards[shard_of(hash)].find(spread(hash), |slot| self.keys[*slot as usize] == *key).copied()
+        // The key alone decides: it is one place less to look at than the hash.
+        self.table.find(hash, |slot| self.keys[slot as usize] == *key)
+    }
+
+    /// The slots that the keys of a batch have if they have any, going by their hashes alone. They are still to be
+    /// [confirmed](KeyTable::confirm).
+    pub(crate) fn guess(&self, hashes: impl Iterator<Item = u64> + Clone, slots: &mut Vec<Slot>) {
+        self.table.touch(hashes.clone());
+        slots.extend(hashes.map(|hash| self.table.find(hash, |_| true).unwrap_or(VACANT)));
+    }
+
+    /// The slot of `key`, and whether it is new, given what was guessed.
+    #[inline]
+    pub(crate) fn confirm(&mut self, guess: Slot, hash: u64, key: &K) -> (Slot, bool) {
+        match self.keys.get(guess as usize) {
+            Some(found) if found == key => (guess, false),
+            _ => self.slot(hash, key),
+        }
     }
 
     #[cold]
     fn insert(&mut self, hash: u64, key: &K) -> Slot {
-        let KeyTable { shards, keys, hashes, free, .. } = self;
+        let KeyTable { table, keys, hashes, free, .. } = self;
         let slot = match free.pop() {
             Some(slot) => {
                 keys[slot as usize] = key.clone();
@@ -77,14 +75,14 @@ impl<K: Clone + Eq> KeyTable<K> {
             }
             None => {
                 // 2^32 keys a subtask; their slots alone would take 100 GB.
-                let slot = Slot::try_from(keys.len()).expect("fewer than 2^32 keys in one subtask");
+                let slot = Slot::try_from(keys.len()).ok().filter(|slot| *slot != VACANT);
+                let slot = slot.expect("fewer than 2^32 keys in one subtask");
                 keys.push(key.clone());
                 hashes.push(hash);
                 slot
             }
         };
-        shards[shard_of(hash)].insert_unique(spread(hash), slot, |slot| spread(hashes[*slot as usize]));
-        self.len += 1;
+        table.insert(hash, slot);
         slot
     }
 
@@ -99,11 +97,7 @@ impl<K: Clone + Eq> KeyTable<K> {
     /// Forgets the key of `slot`. The slot is used again at once, unless a snapshot still needs its key: for a row that
     /// is being copied, or (`tombstone`) for one that the next snapshot will write.
     pub(crate) fn release(&mut self, slot: Slot, tombstone: bool) {
-        let hash = self.hashes[slot as usize];
-        if let Ok(entry) = self.shards[shard_of(hash)].find_entry(spread(hash), |other| *other == slot) {
-            entry.remove();
-            self.len -= 1;
-        }
+        self.table.remove(self.hashes[slot as usize], slot);
         if tombstone {
             self.retired.push(slot);
         } else if self.copying {
@@ -127,7 +121,7 @@ impl<K: Clone + Eq> KeyTable<K> {
 
     /// Slots that hold a key.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.shards.iter().flatten().copied()
+        self.table.slots()
     }
 
     /// One past the greatest slot ever given out.
@@ -137,6 +131,6 @@ impl<K: Clone + Eq> KeyTable<K> {
 
     /// Keys in the table.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.table.len()
     }
 }

@@ -1,7 +1,8 @@
 //! State: what operators remember, and how it gets into a snapshot and back.
 //!
 //! * [`descriptor`]: how a state is declared, and what a plan knows of it.
-//! * [`keys`]: one table an operator from key to *slot*; each record is looked up once, whatever states it touches.
+//! * [`keys`]: one [table](slot_table) an operator from key to *slot*; each record is looked up once, whatever states it
+//!   touches.
 //! * [`tracker`]: which entries changed in which epoch. A freeze is a mark, not a copy.
 //! * [`value`], [`map`], [`timers`]: the stores, each indexed by slot. Lists, reducing and aggregating states are
 //!   values with a hand to hold them ([`handles`]).
@@ -27,6 +28,7 @@ pub(crate) mod operator;
 pub(crate) mod rows;
 pub(crate) mod setup;
 pub(crate) mod slabs;
+pub(crate) mod slot_table;
 pub(crate) mod sorted;
 pub(crate) mod spill;
 pub(crate) mod timers;

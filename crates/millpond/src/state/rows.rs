@@ -3,14 +3,17 @@
 //! A worker copies rows out of a store (slot and value, typed); everything after that, sorting, encoding, hashing and
 //! writing, happens on a background thread.
 
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt64Array};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt64Array, new_empty_array};
 use arrow_schema::{DataType, Field, FieldRef, Schema};
+use arrow_select::interleave::interleave;
 use millpond_snapshot::hash::HashRange;
 use serde::Serialize;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::codec;
+use super::codec::{self, StateValue};
 use super::descriptor::Ttl;
+use super::keys::{KeyTable, Slot};
 use super::slabs::Slabs;
 use crate::error::Error;
 use crate::time::millis;
@@ -28,6 +31,62 @@ pub(crate) trait Keys: Send {
     fn hashes(&self) -> &Slabs<u64>;
     /// Takes out the column, with the rows in `order`.
     fn take_column(&mut self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error>;
+}
+
+/// Rows whose keys become a column together.
+const PART_ROWS: usize = 1024;
+
+/// Keys that became columns while they were copied, and their hashes. A copy of each would take memory of its own, which
+/// another thread would give back: for texts that costs more than all the rest.
+pub(crate) struct KeyColumns {
+    hashes: Slabs<u64>,
+    parts: Vec<ArrayRef>,
+    field: FieldRef,
+    problem: Option<Error>,
+}
+
+impl KeyColumns {
+    pub(crate) fn new(field: FieldRef) -> Self {
+        KeyColumns { hashes: Slabs::new(), parts: Vec::new(), field, problem: None }
+    }
+
+    /// Takes the keys in those of `slots` that have come since the last time: as many as make whole parts, or, as no
+    /// more will come, `all` of them.
+    pub(crate) fn extend<K: StateValue + Eq>(&mut self, slots: &Slabs<Slot>, keys: &KeyTable<K>, all: bool) {
+        loop {
+            let from = self.hashes.len();
+            let part = PART_ROWS.min(slots.len() - from);
+            if part == 0 || (part < PART_ROWS && !all) {
+                return;
+            }
+            let slots = || (from..from + part).map(|row| slots[row]);
+            self.hashes.extend(slots().map(|slot| keys.hash(slot)));
+            let keys: Vec<&K> = slots().map(|slot| keys.key(slot)).collect();
+            match codec::encode(&self.field, &keys) {
+                Ok(part) => self.parts.push(part),
+                Err(problem) => self.problem = self.problem.take().or(Some(problem)),
+            }
+        }
+    }
+}
+
+impl Keys for KeyColumns {
+    fn hashes(&self) -> &Slabs<u64> {
+        &self.hashes
+    }
+    fn take_column(&mut self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error> {
+        if let Some(problem) = self.problem.take() {
+            return Err(problem);
+        }
+        if order.is_empty() {
+            return Ok((Arc::clone(&self.field), new_empty_array(self.field.data_type())));
+        }
+        let parts: Vec<&dyn Array> = self.parts.iter().map(|part| &**part).collect();
+        let places = order.iter().map(|row| (*row as usize / PART_ROWS, *row as usize % PART_ROWS));
+        let column = interleave(&parts, &places.collect::<Vec<_>>());
+        let column = column.map_err(|error| Error::job(format!("column '{}': {error}", self.field.name())))?;
+        Ok((Arc::clone(&self.field), column))
+    }
 }
 
 /// Keys of type `K` and their hashes, one a row.
@@ -53,7 +112,7 @@ impl<K: Serialize + Send> Keys for TypedKeys<K> {
     }
 }
 
-/// The rows of one state, with their keys, ready to be encoded.
+/// The rows of one state, with their keys, as they were copied.
 pub(crate) struct KeyedRows {
     pub(crate) keys: Box<dyn Keys>,
     pub(crate) rows: Box<dyn Rows>,
@@ -66,15 +125,30 @@ impl KeyedRows {
         self.keys.hashes().is_empty()
     }
 
-    /// The rows as batches of about `most` rows, each with its part of `range`; sorted by hash, tombstones before the
-    /// rows that replace them. If the rows are the whole of a state, tombstones are left out.
-    pub(crate) fn into_batches(
-        mut self,
-        range: HashRange,
-        most: usize,
-    ) -> Result<Vec<(HashRange, RecordBatch)>, Error> {
-        let order = self.order()?;
-        let mut batches = Vec::new();
+    /// Sorts the rows. If they are the whole of a state, tombstones are left out.
+    pub(crate) fn sorted(self) -> Result<SortedRows, Error> {
+        let KeyedRows { keys, rows, whole } = self;
+        let count = u32::try_from(keys.hashes().len())
+            .map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
+        let places = keys.hashes().iter().zip(rows.deleted().iter()).zip(0..count);
+        let places = places.map(|((hash, deleted), row)| Place { hash: *hash, live: !deleted, row });
+        let order = sorted(places.filter(|place| place.live || !whole));
+        Ok(SortedRows { keys, rows, order })
+    }
+}
+
+/// The rows of one state: by hash, and tombstones before the rows that replace them.
+pub(crate) struct SortedRows {
+    keys: Box<dyn Keys>,
+    rows: Box<dyn Rows>,
+    order: Vec<Place>,
+}
+
+impl SortedRows {
+    /// Divides the rows among chunks of about `most` rows each, with its part of `range`.
+    pub(crate) fn chunks(&self, range: HashRange, most: usize) -> Result<Vec<(HashRange, Range<usize>)>, Error> {
+        let order = &self.order;
+        let mut chunks = Vec::new();
         let (mut from, mut start) = (0, range.start());
         loop {
             let mut to = (from + most).min(order.len());
@@ -84,44 +158,79 @@ impl KeyedRows {
             let end = if to == order.len() { range.end() } else { order[to].hash - 1 };
             let part = HashRange::new(start, end)
                 .ok_or_else(|| Error::job("rows outside the hash range of their subtask"))?;
-            batches.push((part, self.batch(&order[from..to])?));
+            chunks.push((part, from..to));
             if to == order.len() {
-                return Ok(batches);
+                return Ok(chunks);
             }
             (from, start) = (to, end + 1);
         }
     }
 
-    fn order(&self) -> Result<Vec<Place>, Error> {
-        let (hashes, deleted) = (self.keys.hashes(), self.rows.deleted());
-        let rows = u32::try_from(hashes.len())
-            .map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
-        let kept = (0..rows).filter(|row| !(self.whole && deleted[*row as usize]));
-        let place = |row: u32| Place { hash: hashes[row as usize], live: !deleted[row as usize], row };
-        let mut order: Vec<Place> = kept.map(place).collect();
-        order.sort_unstable();
-        Ok(order)
-    }
-
-    fn batch(&mut self, places: &[Place]) -> Result<RecordBatch, Error> {
-        let hash: ArrayRef = Arc::new(UInt64Array::from_iter_values(places.iter().map(|place| place.hash)));
-        let gone: ArrayRef = Arc::new(BooleanArray::from_iter(places.iter().map(|place| Some(!place.live))));
+    /// Takes out some of the rows.
+    pub(crate) fn batch(&mut self, places: Range<usize>) -> Result<RecordBatch, Error> {
+        let places = &self.order[places];
+        let hashes: Vec<u64> = places.iter().map(|place| place.hash).collect();
+        let gone: Vec<bool> = places.iter().map(|place| !place.live).collect();
         let order: Vec<u32> = places.iter().map(|place| place.row).collect();
+        let hash: ArrayRef = Arc::new(UInt64Array::from(hashes));
         let mut columns = vec![(field("hash", DataType::UInt64), hash), self.keys.take_column(&order)?];
         columns.extend(self.rows.take_columns(&order)?);
-        columns.push((field("deleted", DataType::Boolean), gone));
+        columns.push((field("deleted", DataType::Boolean), Arc::new(BooleanArray::from(gone))));
         let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(|error| Error::job(format!("a chunk: {error}")))
     }
 }
 
-/// A row's place in a chunk: by hash, tombstones before the rows that replace them, and as they were copied.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A row, and what decides its place in a chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
     hash: u64,
     live: bool,
     row: u32,
+}
+
+impl Place {
+    /// By hash, tombstones before the rows that replace them, and as they were copied. As one number, which is compared in
+    /// one go.
+    fn rank(&self) -> u128 {
+        (u128::from(self.hash) << 64) | (u128::from(self.live) << 32) | u128::from(self.row)
+    }
+}
+
+/// Places in a bucket, about: so few are sorted at once.
+const BUCKET_PLACES: usize = 64;
+
+/// Sorts places. Hashes lie evenly in their range, so that little is left to sort once they are dealt out by leading bits.
+fn sorted(places: impl Iterator<Item = Place> + Clone) -> Vec<Place> {
+    let (mut least, mut greatest, mut len) = (u64::MAX, 0, 0);
+    places.clone().for_each(|place| {
+        (least, greatest, len) = (least.min(place.hash), greatest.max(place.hash), len + 1);
+    });
+    let bits = (len / BUCKET_PLACES).checked_ilog2().unwrap_or(0);
+    let shift = greatest.saturating_sub(least).checked_ilog2().map_or(0, |top| (top + 1).saturating_sub(bits));
+    let bucket = |place: &Place| if bits == 0 { 0 } else { ((place.hash - least) >> shift) as usize };
+    // First the number of places in each bucket, then where the next one belongs, and in the end where the bucket does.
+    let mut ends = vec![0; 1 << bits];
+    places.clone().for_each(|place| ends[bucket(&place)] += 1);
+    let mut start = 0;
+    for end in &mut ends {
+        start += std::mem::replace(end, start);
+    }
+    let mut sorted = vec![Place::default(); len];
+    places.for_each(|place| {
+        let at = &mut ends[bucket(&place)];
+        sorted[*at] = place;
+        *at += 1;
+    });
+    let mut rest = sorted.as_mut_slice();
+    let mut from = 0;
+    for end in ends {
+        let (bucket, behind) = rest.split_at_mut(end - from);
+        bucket.sort_unstable_by_key(Place::rank);
+        (rest, from) = (behind, end);
+    }
+    sorted
 }
 
 fn field(name: &str, data_type: DataType) -> FieldRef {
@@ -150,4 +259,25 @@ pub(crate) fn expiries(batch: &RecordBatch, ttl: Option<Ttl>, now: i64) -> Resul
             _ => Some(fresh),
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn places_are_sorted_however_their_hashes_lie(
+            hashes in prop::collection::vec(prop_oneof![any::<u64>(), 0..9_u64, Just(u64::MAX)], 0..2000),
+            narrow in 0..64_u32,
+        ) {
+            let place = |(row, hash): (usize, &u64)| Place { hash: hash >> narrow, live: hash % 3 > 0, row: row as u32 };
+            let places: Vec<Place> = hashes.iter().enumerate().map(place).collect();
+            let mut expected = places.clone();
+            expected.sort_by_key(|place| (place.hash, place.live, place.row));
+            prop_assert_eq!(sorted(places.into_iter()), expected);
+        }
+    }
 }

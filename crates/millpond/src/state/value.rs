@@ -212,19 +212,24 @@ impl<V: StateValue> Store for ValueStore<V> {
 
     fn copy_slice(&mut self, budget: &mut usize) -> bool {
         while *budget > 0 {
-            *budget -= 1;
             match self.tracker.next() {
                 Next::Changed(slot) => self.copy_if_due(slot as usize),
                 Next::Removed(slot) => self.copied.push(slot, None, None),
-                Next::Behind(slot) => match slot.map_or(0, |slot| slot as usize + 1) {
-                    at if at < self.entries.len() => {
-                        self.copy_if_due(at);
-                        self.tracker.came_to(at as Slot);
+                Next::Behind(slot) => {
+                    let from = slot.map_or(0, |slot| slot as usize + 1);
+                    let to = self.entries.len().min(from.saturating_add(*budget));
+                    (from..to).for_each(|at| self.copy_if_due(at));
+                    if to == self.entries.len() {
+                        self.tracker.came_to_the_end();
+                    } else {
+                        self.tracker.came_to(to as Slot - 1);
                     }
-                    _ => self.tracker.came_to_the_end(),
-                },
+                    *budget -= to - from;
+                    continue;
+                }
                 Next::Done => return true,
             }
+            *budget -= 1;
         }
         false
     }

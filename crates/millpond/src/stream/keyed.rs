@@ -3,14 +3,16 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use millpond_snapshot::hash::worker_of;
 use serde::de::DeserializeOwned;
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::channels::pact::ParallelizationContract;
 
 use super::env::{EnvInner, Kind};
 use super::plain::Stream;
 use super::record::{Data, Key, KeyedRecord};
 use crate::dataflow::aligned::{Input, aligned};
+use crate::dataflow::partition::to_owner;
 use crate::dataflow::time::Time;
 use crate::operators::context::KeyedContext;
 use crate::operators::keyed::{FromFn, KeyedOperator, KeyedProcess};
@@ -32,16 +34,12 @@ pub struct KeyedStream<'s, K: Key, T: Data> {
     pub(crate) keys: Values<K>,
 }
 
-/// Sends each record to the worker that owns its hash. The type of the address is left to the compiler: it is called
-/// for each record.
-#[expect(clippy::type_complexity, reason = "a name for it would have to name the closure")]
+/// Sends each record to the worker that owns its hash.
 pub(crate) fn by_hash<K: Key, T: Data>(
     stream: StreamVec<'_, Time, KeyedRecord<K, T>>,
-) -> Input<'_, KeyedRecord<K, T>, Exchange<KeyedRecord<K, T>, impl FnMut(&KeyedRecord<K, T>) -> u64 + 'static>> {
+) -> Input<'_, KeyedRecord<K, T>, impl ParallelizationContract<Time, Vec<KeyedRecord<K, T>>>> {
     let workers = stream.scope().peers();
-    let pact = Exchange::new(move |record: &KeyedRecord<K, T>| {
-        millpond_snapshot::hash::worker_of(record.hash, workers) as u64
-    });
+    let pact = to_owner(move |record: &KeyedRecord<K, T>| worker_of(record.hash, workers));
     Input { stream, pact, counted: true }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use millpond_snapshot::hash::key_hash;
+use millpond_snapshot::hash::{key_hash, worker_of};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Concat;
@@ -12,6 +12,7 @@ use super::env::{EnvInner, Kind};
 use super::keyed::KeyedStream;
 use super::record::{Data, Key, KeyedRecord, Record};
 use crate::dataflow::aligned::{Input, aligned};
+use crate::dataflow::partition::partition;
 use crate::dataflow::stateless::stateless;
 use crate::dataflow::time::Time;
 use crate::operators::part::PartSender;
@@ -173,18 +174,22 @@ impl<'s, T: Data> Stream<'s, T> {
     /// and maps do not, and fail the run.
     pub fn key_by<K: Key>(self, key: impl Fn(&T) -> K + 'static) -> KeyedStream<'s, K, T> {
         let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
-            let flow = Arc::clone(&context.flow);
+            let (flow, workers) = (Arc::clone(&context.flow), context.workers);
             // For its room.
             let mut keys = Vec::new();
-            stateless(stream, "key_by", context.reporter(self.operator), move |batch, out| {
+            partition(stream, "key_by", context.reporter(self.operator), move |batch, out| {
                 flow.enter(batch.len());
                 for_each_record(batch, |record| {
                     let key = key(&record.value);
                     keys.push((key_hash(&key)?, key));
                     Ok(())
                 })?;
-                let records = batch.drain(..).zip(keys.drain(..));
-                out.extend(records.map(|(record, (hash, key))| KeyedRecord { hash, key, record }));
+                // About as many for each, and some more.
+                let share = batch.len() / workers;
+                out.iter_mut().for_each(|out| out.reserve(share + share / 4 + 8));
+                for (record, (hash, key)) in batch.drain(..).zip(keys.drain(..)) {
+                    out[worker_of(hash, workers)].push(KeyedRecord { hash, key, record });
+                }
                 Ok(())
             })
         });

@@ -159,7 +159,9 @@ fn chunks_of(state: usize, range: HashRange, rows: KeyedRows, to: &mut Vec<Chunk
         return;
     }
     let base = rows.whole;
-    for (range, batch) in rows.into_batches(range, 7).unwrap() {
+    let mut rows = rows.sorted().unwrap();
+    for (range, places) in rows.chunks(range, 7).unwrap() {
+        let batch = rows.batch(places).unwrap();
         to.push(Chunk { state, base, range, batch });
     }
 }

@@ -1,0 +1,196 @@
+//! From hash to slot: an open table that can be read ahead.
+//!
+//! Keys come in no order, so that each look-up waits for memory. For a batch the waits can overlap, if what is read next does
+//! not depend on what is read now. A cell has part of the hash beside the slot: where a key lies is known before anything of
+//! the key is read, and [`SlotTable::touch`] brings the cells of a batch near with nothing that depends on them.
+
+use super::keys::Slot;
+
+/// Stands in a cell that is free. No key has this slot.
+pub(crate) const VACANT: Slot = Slot::MAX;
+
+/// A table that grows moves all that it has at once: each shard is small enough for that. With 25 million keys in a
+/// subtask, a shard has 100,000, which are moved in less than a millisecond.
+const SHARDS: usize = 256;
+
+/// Cells of a shard when it gets its first key.
+const LEAST: usize = 8;
+
+/// Slots by hash. Of slots with one hash there may be several; who looks one up says which it is.
+pub(crate) struct SlotTable {
+    /// By the lowest bits of the hash.
+    shards: Vec<Shard>,
+    len: usize,
+}
+
+/// Cells in a power of two, each slot in the first free one from its home on.
+#[derive(Clone, Default)]
+struct Shard {
+    cells: Vec<Cell>,
+    len: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Cell {
+    /// Bits of the hash, of which the lowest say where home is.
+    tag: u32,
+    slot: Slot,
+}
+
+#[inline]
+fn shard_of(hash: u64) -> usize {
+    hash as usize % SHARDS
+}
+
+/// A worker's keys have the highest bits in common, those of a shard the lowest: these are left.
+#[inline]
+fn tag_of(hash: u64) -> u32 {
+    (hash >> SHARDS.ilog2()) as u32
+}
+
+impl SlotTable {
+    pub(crate) fn new() -> Self {
+        SlotTable { shards: vec![Shard::default(); SHARDS], len: 0 }
+    }
+
+    /// Slots in the table.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Reads the home of each hash, so that it is near when it is needed.
+    pub(crate) fn touch(&self, hashes: impl Iterator<Item = u64>) {
+        let homes = hashes.filter_map(|hash| {
+            let shard = &self.shards[shard_of(hash)];
+            shard.cells.get(tag_of(hash) as usize & shard.cells.len().wrapping_sub(1))
+        });
+        std::hint::black_box(homes.fold(0, |seen: u32, cell| seen ^ cell.tag));
+    }
+
+    /// The first slot with (nearly) this hash of which `is_it` says so.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, is_it: impl FnMut(Slot) -> bool) -> Option<Slot> {
+        let shard = &self.shards[shard_of(hash)];
+        shard.find(tag_of(hash), is_it).map(|at| shard.cells[at].slot)
+    }
+
+    pub(crate) fn insert(&mut self, hash: u64, slot: Slot) {
+        self.shards[shard_of(hash)].insert(Cell { tag: tag_of(hash), slot });
+        self.len += 1;
+    }
+
+    pub(crate) fn remove(&mut self, hash: u64, slot: Slot) {
+        let shard = &mut self.shards[shard_of(hash)];
+        if let Some(at) = shard.find(tag_of(hash), |other| other == slot) {
+            shard.remove(at);
+            self.len -= 1;
+        }
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+        let cells = self.shards.iter().flat_map(|shard| &shard.cells);
+        cells.map(|cell| cell.slot).filter(|slot| *slot != VACANT)
+    }
+}
+
+impl Shard {
+    #[inline]
+    fn find(&self, tag: u32, mut is_it: impl FnMut(Slot) -> bool) -> Option<usize> {
+        let mask = self.cells.len().wrapping_sub(1);
+        let mut at = tag as usize & mask;
+        loop {
+            // There is always a free cell, unless there is none at all.
+            let cell = self.cells.get(at)?;
+            if cell.slot == VACANT {
+                return None;
+            }
+            if cell.tag == tag && is_it(cell.slot) {
+                return Some(at);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn insert(&mut self, cell: Cell) {
+        // A quarter stays free, so that ways from home are short.
+        if (self.len + 1) * 4 > self.cells.len() * 3 {
+            let cells = vec![Cell { tag: 0, slot: VACANT }; (self.cells.len() * 2).max(LEAST)];
+            let old = std::mem::replace(&mut self.cells, cells);
+            old.into_iter().filter(|cell| cell.slot != VACANT).for_each(|cell| self.put(cell));
+        }
+        self.put(cell);
+        self.len += 1;
+    }
+
+    fn put(&mut self, cell: Cell) {
+        let mask = self.cells.len() - 1;
+        let mut at = cell.tag as usize & mask;
+        while self.cells[at].slot != VACANT {
+            at = (at + 1) & mask;
+        }
+        self.cells[at] = cell;
+    }
+
+    /// Frees a cell, and moves up what went past it on its way from home.
+    fn remove(&mut self, at: usize) {
+        let mask = self.cells.len() - 1;
+        let (mut free, mut next) = (at, at);
+        loop {
+            next = (next + 1) & mask;
+            let cell = self.cells[next];
+            if cell.slot == VACANT {
+                break;
+            }
+            let way = next.wrapping_sub(cell.tag as usize) & mask;
+            if way >= (next.wrapping_sub(free) & mask) {
+                self.cells[free] = cell;
+                free = next;
+            }
+        }
+        self.cells[free].slot = VACANT;
+        self.len -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hash() -> impl Strategy<Value = u64> {
+        // Few shards and tags, so that homes are shared; those at the end of a shard go on at its beginning.
+        (0..2_u64, prop_oneof![0..4_u64, 0xffff_fffc..=0xffff_ffff_u64])
+            .prop_map(|(shard, tag)| (tag << 8) | shard)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_put_and_not_removed_is_found(steps in prop::collection::vec((any::<bool>(), hash()), 0..200)) {
+            let mut table = SlotTable::new();
+            let mut model = BTreeSet::<(u64, Slot)>::new();
+            for (slot, (put, hash)) in (0..).zip(steps) {
+                match model.iter().copied().find(|(other, _)| *other == hash) {
+                    Some((hash, slot)) if !put => {
+                        table.remove(hash, slot);
+                        model.remove(&(hash, slot));
+                    }
+                    _ => {
+                        table.insert(hash, slot);
+                        model.insert((hash, slot));
+                    }
+                }
+                table.remove(hash, VACANT - 1);
+                prop_assert_eq!(table.len(), model.len());
+                for (hash, slot) in &model {
+                    prop_assert_eq!(table.find(*hash, |found| found == *slot), Some(*slot));
+                }
+                prop_assert_eq!(table.find(hash ^ (1 << 20), |_| true), None);
+                let slots: BTreeSet<Slot> = table.slots().collect();
+                prop_assert_eq!(slots, model.iter().map(|(_, slot)| *slot).collect());
+            }
+        }
+    }
+}
