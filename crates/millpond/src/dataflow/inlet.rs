@@ -13,7 +13,7 @@ use super::flow::Flow;
 use super::time::Time;
 
 /// How long an operator works on what has arrived before others get their turn, but for the batch it is at.
-const TURN: Duration = Duration::from_millis(2);
+const TURN: Duration = Duration::from_millis(1);
 
 /// What is left of an operator's turn.
 #[derive(Clone, Copy, Debug)]

@@ -26,7 +26,7 @@ use crate::stream::record::{Data, Key, KeyedRecord, Record};
 use crate::time::EventTime;
 
 /// How long rows are copied for a snapshot before other operators get their turn, but for the last few.
-const COPY_TIME: Duration = Duration::from_millis(2);
+const COPY_TIME: Duration = Duration::from_millis(1);
 /// Rows that are copied between two looks at the clock.
 const COPY_SLICE: usize = 1 << 9;
 /// How often expired entries are looked for while nothing else happens.
