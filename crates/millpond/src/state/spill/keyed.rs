@@ -269,9 +269,10 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             (&buffer[*start..*middle], (middle < end).then(|| &buffer[*middle..*end]))
         };
         // What cannot be read is found when it is needed.
-        let waste = |row: &[u8]| Header::read(row).is_ok_and(|row| row.is_waste(generation, now));
+        let may_waste = *may_waste;
+        let waste = |row: &[u8]| may_waste && Header::read(row).is_ok_and(|row| row.is_waste(generation, now));
         let leaves = rows.write(ends.iter().map(row), waste)?;
-        if *may_waste {
+        if may_waste {
             rows.sweep(leaves / LEAVES_A_SWEEP + 1, waste)?;
         }
         Ok(())

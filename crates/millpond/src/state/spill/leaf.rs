@@ -1,7 +1,10 @@
-//! What a leaf of a table has: neighbouring rows in the order of their keys, one after the other.
+//! What a leaf of a table has: neighbouring rows in the order of their keys, one after the other, and a directory of where some
+//! of them begin, so that a search looks at few.
 //!
 //! ```text
+//!   leaf: row … · entry … · how many entries there are
 //!   row: length of the key · length of the value · key · value
+//!   entry: the first eight bytes of a key · where its row begins
 //! ```
 
 use std::cmp::Ordering;
@@ -9,6 +12,60 @@ use std::cmp::Ordering;
 use super::index::{Prefix, prefix};
 use super::pack::{self, put_varint, varint};
 use crate::error::Error;
+
+/// The directory has a row after so many bytes of them.
+const STRIDE: usize = 256;
+/// Bytes of an entry of the directory, and of how many there are.
+const ENTRY: usize = 12;
+const COUNT: usize = 4;
+
+/// The rows of a leaf.
+pub(crate) fn rows(leaf: &[u8]) -> Result<&[u8], Error> {
+    Ok(parts(leaf)?.0)
+}
+
+/// The rows of a leaf, and its directory.
+#[inline]
+fn parts(leaf: &[u8]) -> Result<(&[u8], &[[u8; ENTRY]]), Error> {
+    let (rest, count) = leaf.split_last_chunk::<COUNT>().ok_or_else(pack::cut_off)?;
+    let bytes = (u32::from_le_bytes(*count) as usize).saturating_mul(ENTRY);
+    let rows = rest.len().checked_sub(bytes).ok_or_else(pack::cut_off)?;
+    let (rows, directory) = rest.split_at(rows);
+    Ok((rows, directory.as_chunks().0))
+}
+
+/// The value of `key` in a leaf.
+#[inline]
+pub(crate) fn find<'a>(leaf: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>, Error> {
+    let (rows, directory) = parts(leaf)?;
+    let start = prefix(key).0;
+    // Rows that begin with the same bytes may begin before the entry that does.
+    let before = directory.partition_point(|[entry @ .., _, _, _, _]| u64::from_le_bytes(*entry) < start);
+    let at = match before.checked_sub(1).map(|entry| directory[entry]) {
+        Some([.., a, b, c, d]) => u32::from_le_bytes([a, b, c, d]) as usize,
+        None => 0,
+    };
+    Rows::new(rows.get(at..).ok_or_else(pack::cut_off)?).seek(key)
+}
+
+/// Makes a leaf of rows.
+pub(crate) fn build(rows: &[u8], leaf: &mut Vec<u8>) -> Result<(), Error> {
+    leaf.clear();
+    leaf.extend_from_slice(rows);
+    let (mut all, mut next, mut count) = (Rows::new(rows), 0, 0_u32);
+    loop {
+        let at = rows.len() - all.left();
+        let Some(row) = all.next()? else { break };
+        if at >= next {
+            leaf.extend_from_slice(&prefix(row.key).0.to_le_bytes());
+            // A leaf that is too large for that is refused when it is written.
+            leaf.extend_from_slice(&(at as u32).to_le_bytes());
+            (next, count) = (at + STRIDE, count + 1);
+        }
+    }
+    leaf.extend_from_slice(&count.to_le_bytes());
+    Ok(())
+}
 
 /// A row of a leaf.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +81,8 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(crate) fn new(leaf: &'a [u8]) -> Self {
-        Rows { rest: leaf }
+    pub(crate) fn new(rows: &'a [u8]) -> Self {
+        Rows { rest: rows }
     }
 
     /// How many bytes have not been given out.
@@ -54,7 +111,7 @@ impl<'a> Rows<'a> {
 
     /// Goes on to the first row whose key is not less than `key`; gives its value if that is the key.
     #[inline]
-    pub(crate) fn seek(&mut self, key: &[u8]) -> Result<Option<&'a [u8]>, Error> {
+    fn seek(&mut self, key: &[u8]) -> Result<Option<&'a [u8]>, Error> {
         loop {
             let mut after = *self;
             let Some(row) = after.next()? else { return Ok(None) };
@@ -81,7 +138,7 @@ fn compare(one: &[u8], other: &[u8]) -> Ordering {
 /// What is written: a key with its value, or without one if its row is to go.
 pub(crate) type Update<'a> = (&'a [u8], Option<&'a [u8]>);
 
-/// Appends the rows of an `old` leaf, as they are after `updates`, which come in the order of their keys, and without those
+/// Appends `old` rows of a leaf, as they are after `updates`, which come in the order of their keys, and without those
 /// that are `waste`. Says whether that makes a difference.
 pub(crate) fn merge<'a>(
     old: &[u8],
@@ -130,7 +187,7 @@ pub(crate) fn merge<'a>(
     }
 }
 
-/// Divides rows among leaves of at most `most` bytes, but for rows that are larger by themselves and those that a prefix keeps
+/// Divides rows among leaves that have at most `most` bytes of them, but for rows that are larger by themselves and those that a prefix keeps
 /// together. If one leaf is not enough each has about as much, so that all have room for more.
 pub(crate) fn divide(rows: &[u8], most: usize) -> Result<Vec<(Prefix, &[u8])>, Error> {
     if rows.len() <= most {

@@ -17,7 +17,7 @@ use crate::state::rows::{KeyedRows, Rows, TypedKeys};
 use crate::state::slabs::Slabs;
 
 /// About how many keys are turned into columns in one go.
-const GROUP_KEYS: usize = 1 << 16;
+const GROUP_KEYS: usize = 1 << 17;
 /// About how many bytes of rows, if that is reached first.
 const GROUP_BYTES: usize = 16 << 20;
 

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use super::extents::{EXTENT_BYTES, Extent, Extents, View};
 use super::index::{Index, Leaf, Place, Prefix, prefix};
-use super::leaf::{Rows, Update, divide, merge};
+use super::leaf::{self, Rows, Update, divide, merge};
 use super::scratch::Scratch;
 use crate::error::Error;
 
-/// Bytes of a leaf, but for one with a row that is larger.
-const LEAF_BYTES: usize = EXTENT_BYTES;
+/// Bytes of the rows of a leaf, but for one with a row that is larger. The directory takes less than the rest of an extent.
+const LEAF_BYTES: usize = EXTENT_BYTES / 16 * 15;
 /// A leaf with less takes in the next one,
 const FEW_BYTES: usize = LEAF_BYTES / 4;
 /// if the two then have no more than this.
@@ -44,9 +44,6 @@ struct Open {
     from: Prefix,
     /// to before here.
     until: Option<Prefix>,
-    /// The last one that was looked for, and where it is or would be.
-    last: Prefix,
-    at: usize,
 }
 
 /// The rows of a table as they stood at one moment, in order. For any thread.
@@ -55,6 +52,7 @@ pub(crate) struct Snapshot {
     view: View,
     /// The leaf that is read next.
     next: Option<(Place, Leaf)>,
+    /// The rows of the one before it, and how far they have been given out.
     leaf: Vec<u8>,
     at: usize,
 }
@@ -78,16 +76,9 @@ impl Table {
         if !self.open.as_ref().is_some_and(is_in) {
             let Some((_, leaf, until)) = self.index.find(prefix) else { return Ok(None) };
             self.read(leaf.extent)?;
-            self.open = Some(Open { from: leaf.first.min(prefix), until, last: prefix, at: 0 });
+            self.open = Some(Open { from: leaf.first.min(prefix), until });
         }
-        let Some(open) = &mut self.open else { return Ok(None) };
-        if prefix <= open.last {
-            open.at = 0;
-        }
-        let mut rows = Rows::new(self.leaf.get(open.at..).unwrap_or_default());
-        let value = rows.seek(key)?;
-        (open.last, open.at) = (prefix, self.leaf.len() - rows.left());
-        Ok(value)
+        leaf::find(&self.leaf, key)
     }
 
     /// Writes rows, in the order of their keys. Leaves out old ones beside them that are `waste`. Says how many leaves that was.
@@ -102,12 +93,12 @@ impl Table {
             let found = self.index.find(prefix(key));
             match found {
                 Some((_, leaf, _)) => self.read(leaf.extent)?,
-                None => self.leaf.clear(),
+                None => leaf::build(&[], &mut self.leaf)?,
             }
             let until = found.and_then(|(.., until)| until);
             let own = || rows.next_if(|(key, _)| until.is_none_or(|until| prefix(key) < until));
             self.merged.clear();
-            if merge(&self.leaf, std::iter::from_fn(own), &waste, &mut self.merged)? {
+            if merge(leaf::rows(&self.leaf)?, std::iter::from_fn(own), &waste, &mut self.merged)? {
                 match found {
                     Some((place, leaf, _)) => self.replace(place, Some(leaf.extent))?,
                     None => self.replace(Index::START, None)?,
@@ -126,7 +117,7 @@ impl Table {
             self.hand = until.unwrap_or_default();
             self.read(leaf.extent)?;
             self.merged.clear();
-            if merge(&self.leaf, std::iter::empty(), &waste, &mut self.merged)? {
+            if merge(leaf::rows(&self.leaf)?, std::iter::empty(), &waste, &mut self.merged)? {
                 self.replace(place, Some(leaf.extent))?;
             }
         }
@@ -137,18 +128,19 @@ impl Table {
     pub(crate) fn take_first(&mut self, mut take: impl FnMut(&[u8]) -> Result<bool, Error>) -> Result<(), Error> {
         while let Some((place, leaf, _)) = self.index.find(Prefix::default()) {
             self.read(leaf.extent)?;
-            let mut rows = Rows::new(&self.leaf);
+            let all = leaf::rows(&self.leaf)?;
+            let mut rows = Rows::new(all);
             let mut left = rows.left();
             while let Some(row) = rows.next()?
                 && take(row.key)?
             {
                 left = rows.left();
             }
-            if left == self.leaf.len() {
+            if left == all.len() {
                 return Ok(());
             }
             self.merged.clear();
-            self.merged.extend_from_slice(&self.leaf[self.leaf.len() - left..]);
+            self.merged.extend_from_slice(&all[all.len() - left..]);
             self.replace(place, Some(leaf.extent))?;
             if left > 0 {
                 return Ok(());
@@ -192,13 +184,14 @@ impl Table {
             && self.merged.len() + leaf.extent.len() <= ENOUGH_BYTES
         {
             self.extents.read(leaf.extent, &mut self.leaf)?;
-            self.merged.extend_from_slice(&self.leaf);
+            self.merged.extend_from_slice(leaf::rows(&self.leaf)?);
             self.index.replace(next, &[]);
             self.extents.free(leaf.extent);
         }
         let mut leaves = Vec::new();
         for (first, rows) in divide(&self.merged, LEAF_BYTES)? {
-            leaves.push(Leaf { first, extent: self.extents.write(rows, old.take())? });
+            leaf::build(rows, &mut self.leaf)?;
+            leaves.push(Leaf { first, extent: self.extents.write(&self.leaf, old.take())? });
         }
         old.into_iter().for_each(|old| self.extents.free(old));
         self.index.replace(place, &leaves);
@@ -215,6 +208,7 @@ impl Snapshot {
         while self.at >= self.leaf.len() {
             let Some((place, leaf)) = self.next else { return Ok(None) };
             self.view.read(leaf.extent, &mut self.leaf)?;
+            self.leaf.truncate(leaf::rows(&self.leaf)?.len());
             self.next = self.index.after(place);
             self.at = 0;
         }
