@@ -268,8 +268,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             // Without a row there is nothing to say but that the key is gone.
             (&buffer[*start..*middle], (middle < end).then(|| &buffer[*middle..*end]))
         };
-        // What cannot be read is found when it is needed.
         let may_waste = *may_waste;
+        // What cannot be read is found when it is needed.
         let waste = |row: &[u8]| may_waste && Header::read(row).is_ok_and(|row| row.is_waste(generation, now));
         let leaves = rows.write(ends.iter().map(row), waste)?;
         if may_waste {
@@ -314,6 +314,15 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     pub(crate) fn next_due(&self, clock: usize) -> Option<EventTime> {
         let (_, index) = self.spill.as_ref()?.timers.get(clock)?;
         index.next().map(EventTime::from_millis)
+    }
+
+    /// How many rows are on disk.
+    #[cfg(test)]
+    pub(in crate::state) fn rows_on_disk(&mut self) -> usize {
+        let Some(mut rows) = self.spill.as_mut().and_then(|spill| Some(spill.rows.as_mut()?.snapshot())) else {
+            return 0;
+        };
+        std::iter::from_fn(|| rows.next().unwrap().map(|_| ())).count()
     }
 
     /// Whether keys may be evicted at all.

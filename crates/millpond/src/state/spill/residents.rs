@@ -111,7 +111,8 @@ impl Residents {
         }
     }
 
-    /// Learns now and then how many keys there may be. `weight` is what a key takes in memory; `overhead` what is in memory whatever keys are.
+    /// Learns now and then how many keys there may be. `weight` is what a key takes in memory; `overhead` what is there
+    /// whichever keys are.
     pub(crate) fn learn<K: Clone + Eq>(
         &mut self,
         keys: &KeyTable<K>,

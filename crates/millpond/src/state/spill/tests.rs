@@ -481,6 +481,25 @@ fn keys_beyond_the_cache_are_on_disk_and_memory_stays_bounded() {
 }
 
 #[test]
+fn rows_that_have_expired_go_though_nobody_asks_for_their_keys() {
+    const KEYS: u16 = 2_000;
+    let directory = tempfile::tempdir().unwrap();
+    let mut subject = Subject::new(Some(&setting(1, directory.path())), 0);
+    let mut set = |keys: std::ops::Range<u16>, now: i64| {
+        subject.states.cursor.set_now(EventTime::from_millis(now));
+        subject.each(&keys.collect::<Vec<_>>(), |subject, _, key| subject.value.set(value(u64::from(key))));
+        subject.make_room();
+        // A snapshot has what changed.
+        subject.states.freeze(false).unwrap();
+        subject.states.copy_slice(usize::MAX).unwrap();
+        subject.states.rows_on_disk()
+    };
+    assert!(set(0..KEYS, 0) > usize::from(KEYS) - 2);
+    let rows: Vec<usize> = (0..100).map(|_| set(KEYS..KEYS + 10, TTL + 1)).collect();
+    assert!(*rows.last().unwrap() <= 10, "rows after each batch: {rows:?}");
+}
+
+#[test]
 fn a_disk_that_fails_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let setting = setting(1, directory.path());
