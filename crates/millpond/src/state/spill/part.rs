@@ -7,6 +7,7 @@ use arrow_schema::FieldRef;
 use millpond_snapshot::hash::HashRange;
 
 use super::changes::ChangedRows;
+use super::leaf::Row;
 use super::pack::{self, unpack};
 use super::row::{self, Header};
 use super::table::Snapshot;
@@ -75,7 +76,7 @@ impl SpilledPart {
             Source::Everything { mut rows, mut residents } => {
                 residents.sort();
                 let (mut start, mut last) = (range.start(), range.start());
-                while let Some((key, row)) = rows.next()? {
+                while let Some(Row { key, value: row }) = rows.next()? {
                     if !Header::read(row)?.is_live() || residents.has_next(key) {
                         continue;
                     }

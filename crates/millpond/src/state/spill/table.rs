@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::extents::{EXTENT_BYTES, Extent, Extents, View};
 use super::index::{Index, Leaf, Place, Prefix, prefix};
-use super::leaf::{self, Rows, Update, divide, merge};
+use super::leaf::{self, Row, Rows, Update, divide, merge};
 use super::scratch::Scratch;
 use crate::error::Error;
 
@@ -203,8 +203,8 @@ impl Table {
 }
 
 impl Snapshot {
-    /// The next row: its key and its value.
-    pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Error> {
+    /// The next row.
+    pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
         while self.at >= self.leaf.len() {
             let Some((place, leaf)) = self.next else { return Ok(None) };
             self.view.read(leaf.extent, &mut self.leaf)?;
@@ -215,6 +215,6 @@ impl Snapshot {
         let mut rows = Rows::new(&self.leaf[self.at..]);
         let row = rows.next()?;
         self.at = self.leaf.len() - rows.left();
-        Ok(row.map(|row| (row.key, row.value)))
+        Ok(row)
     }
 }

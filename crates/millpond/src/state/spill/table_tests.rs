@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::leaf::Row;
 use super::scratch::Scratch;
 use super::table::{Snapshot, Table};
 
@@ -83,7 +84,9 @@ impl Reader {
     fn read(&mut self, most: usize) {
         for _ in 0..most {
             match self.snapshot.next().unwrap() {
-                Some((key, value)) => assert_eq!(self.rows.pop_first(), Some((key.to_vec(), value.to_vec()))),
+                Some(Row { key, value }) => {
+                    assert_eq!(self.rows.pop_first(), Some((key.to_vec(), value.to_vec())))
+                }
                 None => return assert!(self.rows.is_empty(), "the snapshot ends early"),
             }
         }
@@ -162,7 +165,7 @@ impl Trial {
     fn learn(&mut self) {
         let mut found = Model::new();
         let mut rows = self.table.snapshot();
-        while let Some((key, value)) = rows.next().unwrap() {
+        while let Some(Row { key, value }) = rows.next().unwrap() {
             assert_eq!(self.model.get(key).map(Vec::as_slice), Some(value));
             assert!(found.last_key_value().is_none_or(|(last, _)| last.as_slice() < key), "rows are in order");
             found.insert(key.to_vec(), value.to_vec());
