@@ -91,7 +91,7 @@ impl<K: Key> KeyedCore<K> {
         setup.cursor.set_now(context.clock.now());
         let keys = setup.keys::<K>();
         let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
-        states.spill_to(context.backend.spill());
+        states.spill_to(context.backend.spill(), context.range());
         if let Err(error) = context.restored.keyed(operator, context.range(), &mut states, &context.handle) {
             context.build_failed(operator, error);
         }

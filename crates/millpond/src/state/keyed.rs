@@ -214,13 +214,13 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 // It stays until it is evicted. Its row on disk would come back, if nothing said that it is gone; and a tombstone
                 // that came after the key was evicted anew would take away what it has then.
                 if tombstone || spill.has_row(slot) {
-                    return spill.came(slot);
+                    return spill.came(slot, self.keys.hash(slot));
                 }
                 spill.left(slot);
             }
             self.keys.release(slot, tombstone);
         } else if let Some(spill) = &mut self.spill {
-            spill.came(slot);
+            spill.came(slot, self.keys.hash(slot));
         }
     }
 

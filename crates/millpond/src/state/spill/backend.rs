@@ -2,16 +2,10 @@
 
 use std::sync::Arc;
 
-use lsm_tree::{Cache, DescriptorTable};
-
 use super::scratch::Scratch;
-use super::upkeep::Upkeep;
 use crate::error::Error;
 use crate::job::options::{RunOptions, StateBackend};
 use crate::job::plan::Plan;
-
-/// Files that are held open.
-const OPEN_FILES: usize = 256;
 
 /// The state backend of a process.
 #[derive(Clone, Default)]
@@ -22,20 +16,9 @@ pub(crate) struct Backend {
 /// What a subtask needs to know to evict keys.
 #[derive(Clone)]
 pub(crate) struct SpillSetting {
-    pub(crate) disk: Arc<Disk>,
-    /// Bytes that the resident keys of one subtask may take.
-    pub(crate) resident: usize,
-    /// Bytes of a memtable of its rows.
-    pub(crate) memtable: usize,
-}
-
-/// What the tables of a process have in common.
-pub(crate) struct Disk {
-    pub(crate) upkeep: Arc<Upkeep>,
-    pub(crate) blocks: Arc<Cache>,
-    pub(crate) files: Arc<DescriptorTable>,
-    /// Last: when nothing else is left in it.
     pub(crate) scratch: Arc<Scratch>,
+    /// Bytes that the resident keys of one subtask may take, and what is in memory of those on disk.
+    pub(crate) resident: usize,
 }
 
 impl Backend {
@@ -48,7 +31,7 @@ impl Backend {
         let subtasks = (keyed.count() * threads).max(1);
         let directory = options.state_dir.clone().unwrap_or_else(std::env::temp_dir);
         let scratch = Scratch::create_in(&directory)?;
-        Ok(Backend { spill: Some(SpillSetting::new(scratch, options.state_cache, subtasks, threads)?) })
+        Ok(Backend { spill: Some(SpillSetting::new(scratch, options.state_cache, subtasks)) })
     }
 
     pub(crate) fn spill(&self) -> Option<&SpillSetting> {
@@ -57,26 +40,10 @@ impl Backend {
 }
 
 impl SpillSetting {
-    /// Divides `cache` bytes among so many subtasks: three eighths for resident keys, an eighth for blocks of files that were read,
-    /// which the system keeps too, and half for rows that are to be written: a memtable that fills and one that is written out.
-    /// The larger those are, the less often rows are merged.
-    pub(crate) fn new(scratch: Arc<Scratch>, cache: u64, subtasks: usize, threads: usize) -> Result<Self, Error> {
+    /// Divides `cache` bytes among so many subtasks: three quarters for resident keys, which are also what gathers changes until
+    /// a leaf is written, and the rest for what comes and goes with a batch and with an eviction.
+    pub(crate) fn new(scratch: Arc<Scratch>, cache: u64, subtasks: usize) -> Self {
         let cache = usize::try_from(cache).unwrap_or(usize::MAX);
-        let disk = Disk {
-            upkeep: Upkeep::start(threads)?,
-            blocks: Arc::new(Cache::with_capacity_bytes(cache as u64 / 8)),
-            files: Arc::new(DescriptorTable::new(OPEN_FILES)),
-            scratch,
-        };
-        Ok(SpillSetting {
-            disk: Arc::new(disk),
-            resident: cache / subtasks / 8 * 3,
-            memtable: (cache / subtasks / 4).clamp(LEAST_MEMTABLE, MOST_MEMTABLE),
-        })
+        SpillSetting { scratch, resident: cache / subtasks / 4 * 3 }
     }
 }
-
-/// Less is not worth a file.
-const LEAST_MEMTABLE: usize = 64 << 10;
-/// More does not help: it takes long to write out.
-const MOST_MEMTABLE: usize = 64 << 20;

@@ -8,11 +8,10 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::sync::Arc;
 
 use super::pack;
-use super::scratch::{Folder, Scratch};
-use super::table::failed_io;
+use super::scratch::{Folder, Scratch, failed_io};
 use crate::error::Error;
 
-const BUFFER: usize = 256 << 10;
+const BUFFER: usize = 64 << 10;
 /// The lengths of a key and of a row that come before both.
 const LENGTHS: usize = 8;
 

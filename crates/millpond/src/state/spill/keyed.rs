@@ -1,17 +1,14 @@
 //! The keyed states of a subtask whose keys are not all resident: faulting in, eviction, and what a snapshot takes of it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
-use lsm_tree::compaction::filter::Context;
-use lsm_tree::compaction::{CompactionFilter, Factory, ItemAccessor, Verdict};
 use millpond_snapshot::chunk::StateKind;
+use millpond_snapshot::hash::HashRange;
 
 use super::backend::SpillSetting;
 use super::changes::Changes;
 use super::pack::{pack, unpack};
-use super::part::{Source, SpilledPart};
+use super::part::{PackedSet, Source, SpilledPart};
 use super::residents::Residents;
 use super::row::{self, Header, Victims};
 use super::table::Table;
@@ -26,8 +23,8 @@ use crate::time::EventTime;
 /// Keys that are faulted in together because their timers are due.
 const DUE_KEYS: usize = 1024;
 
-/// What the table takes, less the time of a timer.
-const MOST_KEY_BYTES: usize = u16::MAX as usize - 8;
+/// For so many leaves that are written because of victims, one is looked at for waste.
+const LEAVES_A_SWEEP: usize = 8;
 /// So few are folded at little cost: a snapshot takes them as they are, whatever else there is.
 const FEW_CHANGES: usize = 64 << 10;
 
@@ -43,33 +40,29 @@ pub(crate) struct Spill {
     /// The number of each timer state, and its timers on disk; in the order of declaration.
     timers: Vec<(usize, TimerIndex)>,
     victims: Victims,
-    now: Arc<Now>,
+    /// Counts freezes.
+    generation: u32,
+    /// Whether rows were written that may be waste some time, though nobody touches their keys.
+    may_waste: bool,
     /// A key on disk: the hash, then the packed key. For its room.
     key: Vec<u8>,
     buffer: Vec<u8>,
 }
 
-/// What decides whether a row is needed any more.
-#[derive(Default)]
-struct Now {
-    /// Counts freezes.
-    generation: AtomicU32,
-    /// Processing time.
-    millis: AtomicI64,
-}
-
 impl Spill {
-    pub(crate) fn new(setting: &SpillSetting, states: &[Registered]) -> Self {
+    /// For the keys of a `range`.
+    pub(crate) fn new(setting: &SpillSetting, states: &[Registered], range: HashRange) -> Self {
         let is_timers = |(_, state): &(usize, &Registered)| state.declaration.kind == StateKind::Timers;
-        let index = |(number, _)| (number, TimerIndex::new(Arc::clone(&setting.disk), setting.memtable));
+        let index = |(number, _)| (number, TimerIndex::new(Arc::clone(&setting.scratch)));
         Spill {
             rows: None,
             keys_on_disk: 0,
-            changes: Changes::new(Arc::clone(&setting.disk.scratch)),
-            residents: Residents::new(setting.resident),
+            changes: Changes::new(Arc::clone(&setting.scratch)),
+            residents: Residents::new(setting.resident, range),
             timers: states.iter().enumerate().filter(is_timers).map(index).collect(),
             victims: Victims::default(),
-            now: Arc::default(),
+            generation: 0,
+            may_waste: false,
             key: Vec::new(),
             buffer: Vec::new(),
             setting: setting.clone(),
@@ -81,9 +74,9 @@ impl Spill {
         self.residents.has_row(slot)
     }
 
-    /// The key in `slot` is there.
-    pub(crate) fn came(&mut self, slot: Slot) {
-        self.residents.touch(slot);
+    /// The key in `slot`, with this hash, is there.
+    pub(crate) fn came(&mut self, slot: Slot, hash: u64) {
+        self.residents.touch(slot, hash);
     }
 
     /// The key in `slot` is forgotten.
@@ -98,61 +91,22 @@ impl Spill {
         changed >= FEW_CHANGES && changed.saturating_mul(2) >= self.keys_on_disk
     }
 
-    fn generation(&self) -> u32 {
-        self.now.generation.load(Ordering::Relaxed)
-    }
-
     /// The next snapshot will have nothing of what has been written so far.
-    fn next_generation(&self) {
-        self.now.generation.fetch_add(1, Ordering::Relaxed);
+    fn next_generation(&mut self) {
+        self.generation += 1;
     }
 }
 
-/// Leaves out rows when files are merged: of keys that are gone, and of which all has expired.
-struct Sweep(Arc<Now>);
-
-impl Factory for Sweep {
-    fn name(&self) -> &str {
-        "sweep"
-    }
-    fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
-        let Now { generation, millis } = &*self.0;
-        Box::new(Sweeping { generation: generation.load(Ordering::Relaxed), now: millis.load(Ordering::Relaxed) })
-    }
-}
-
-struct Sweeping {
-    generation: u32,
-    now: i64,
-}
-
-impl CompactionFilter for Sweeping {
-    fn filter_item(&mut self, item: ItemAccessor<'_>, _: &Context) -> Result<Verdict, lsm_tree::Error> {
-        // A freeze that came since makes rows stale, never fresh. What cannot be read is found when it is needed.
-        let waste = Header::read(&item.value()?).is_ok_and(|row| row.is_waste(self.generation, self.now));
-        Ok(if waste { Verdict::Remove } else { Verdict::Keep })
-    }
-}
-
-/// Writes down a key as it stands on disk.
+/// Appends a key as it stands on disk.
 fn put_key<K: StateValue>(hash: u64, key: &K, to: &mut Vec<u8>) -> Result<(), Error> {
-    to.clear();
     to.extend_from_slice(&hash.to_be_bytes());
-    pack(key, to)?;
-    if to.len() > MOST_KEY_BYTES {
-        return Err(Error::job(format!(
-            "a key of {} bytes: on disk a key has {MOST_KEY_BYTES} at most. Key by something shorter, such as a digest of it, or \
-             run with --state-backend memory",
-            to.len()
-        )));
-    }
-    Ok(())
+    pack(key, to)
 }
 
 impl<K: StateValue + Eq> KeyedStates<K> {
-    /// Lets keys be evicted.
-    pub(crate) fn spill_to(&mut self, setting: Option<&SpillSetting>) {
-        self.spill = setting.map(|setting| Box::new(Spill::new(setting, &self.states)));
+    /// Lets keys be evicted, which are all of a `range`.
+    pub(crate) fn spill_to(&mut self, setting: Option<&SpillSetting>, range: HashRange) {
+        self.spill = setting.map(|setting| Box::new(Spill::new(setting, &self.states, range)));
     }
 
     /// Makes resident what is known of these keys.
@@ -161,26 +115,39 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     where
         K: 'a,
     {
-        if self.spill.is_none() {
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
+        let mut missing = Vec::new();
+        for (hash, key) in keys {
+            match self.keys.find(hash, key) {
+                Some(slot) => spill.residents.touch(slot, hash),
+                None => missing.push((hash, key)),
+            }
+        }
+        if spill.rows.is_none() {
             return Ok(());
         }
-        for (hash, key) in keys {
-            self.fault_in_one(hash, key)?;
+        // Neighbours on disk are looked for one after the other.
+        missing.sort_unstable_by_key(|(hash, _)| *hash);
+        let mut last = None;
+        for (hash, key) in missing {
+            // A batch may have a key twice.
+            if last.replace(hash) != Some(hash) || self.keys.find(hash, key).is_none() {
+                self.fault_in_one(hash, key)?;
+            }
         }
         Ok(())
     }
 
+    /// The same for one key that is not resident.
     fn fault_in_one(&mut self, hash: u64, key: &K) -> Result<(), Error> {
         let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
-        if let Some(slot) = self.keys.find(hash, key) {
-            spill.residents.touch(slot);
-            return Ok(());
-        }
-        let Some(rows) = &spill.rows else { return Ok(()) };
-        put_key(hash, key, &mut spill.key)?;
-        let Some(row) = rows.get(&spill.key)? else { return Ok(()) };
-        let (header, generation) = (Header::read(&row)?, spill.generation());
-        let fresh = header.is_fresh(generation);
+        let Spill { rows, key: packed, residents, generation, .. } = spill;
+        let Some(rows) = rows else { return Ok(()) };
+        packed.clear();
+        put_key(hash, key, packed)?;
+        let Some(row) = rows.get(packed)? else { return Ok(()) };
+        let header = Header::read(row)?;
+        let fresh = header.is_fresh(*generation);
         // A tombstone that the next snapshot is to have must come along, as the next row will count in this one's place.
         if !(header.is_live() || fresh) {
             return Ok(());
@@ -193,14 +160,14 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 entries += state.store.borrow_mut().fault_in(slot, section, fresh)?;
             }
         }
-        spill.residents.faulted_in(slot, entries);
+        residents.faulted_in(slot, hash, entries);
         Ok(())
     }
 
     /// Notes that the keys in these slots are there.
     pub(in crate::state) fn note_residents(&mut self, slots: &[Slot]) {
         if let Some(spill) = self.spill.as_deref_mut() {
-            slots.iter().for_each(|slot| spill.residents.touch(*slot));
+            slots.iter().for_each(|slot| spill.residents.touch(*slot, self.keys.hash(*slot)));
         }
     }
 
@@ -214,7 +181,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         };
         let weight = |slot| {
             // The key, its hash, what the table of keys has of it, and what is known of residents.
-            let key = size_of::<K>() + super::pack::heap(self.keys.key(slot)) + 24;
+            let key = size_of::<K>() + super::pack::heap(self.keys.key(slot)) + 32;
             key + states.iter().map(|state| state.store.borrow().weight(slot)).sum::<usize>()
         };
         spill.residents.learn(&self.keys, pinned, weight);
@@ -226,7 +193,6 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     pub(crate) fn evict(&mut self) -> Result<bool, Error> {
         debug_assert!(!self.is_copying(), "the copy needs the slots");
         let Some(spill) = self.spill.as_deref_mut() else { return Ok(false) };
-        spill.now.millis.store(self.cursor.now(), Ordering::Relaxed);
         let victims = &mut spill.victims;
         victims.clear();
         spill.residents.choose(&self.keys, |slot| victims.add(slot));
@@ -247,8 +213,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     /// Writes the rows of the victims, but for those that stand on disk as they are.
     fn write_rows(&mut self) -> Result<(), Error> {
         let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
-        let generation = spill.generation();
-        let Spill { setting, rows, keys_on_disk, changes, residents, victims, key, buffer, now, .. } = spill;
+        let Spill { setting, rows, keys_on_disk, changes, residents, victims, may_waste, buffer, .. } = spill;
+        let (generation, now) = (spill.generation, self.cursor.now());
         let mut order: Vec<(u64, u32)> = Vec::with_capacity(victims.slots.len());
         for (place, slot) in victims.slots.iter().enumerate() {
             let facts = victims.facts[place];
@@ -269,11 +235,11 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         let mut ends = Vec::with_capacity(order.len());
         for (hash, place) in order {
             let (place, slot) = (place as usize, victims.slots[place as usize]);
-            put_key(hash, self.keys.key(slot), key)?;
             let start = buffer.len();
-            buffer.extend_from_slice(key);
+            put_key(hash, self.keys.key(slot), buffer)?;
             let middle = buffer.len();
             let facts = victims.facts[place];
+            *may_waste |= facts.live == 0 || facts.expires_at != i64::MAX;
             match (residents.has_row(slot), facts.live > 0) {
                 (false, true) => *keys_on_disk += 1,
                 (true, false) => *keys_on_disk = keys_on_disk.saturating_sub(1),
@@ -288,23 +254,28 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 ));
             }
             if facts.changed {
-                changes.push(key, &buffer[middle..])?;
+                changes.push(&buffer[start..middle], &buffer[middle..])?;
             }
             ends.push((start, middle, buffer.len()));
         }
+        // Only keys with one hash are not in order by now.
+        ends.sort_by(|a, b| buffer[a.0..a.1].cmp(&buffer[b.0..b.1]));
         let rows = match rows {
             Some(rows) => rows,
-            none => none.insert(Table::create(
-                &setting.disk,
-                setting.memtable,
-                Some(Arc::new(Sweep(Arc::clone(now)))),
-            )?),
+            none => none.insert(Table::create(&setting.scratch)?),
         };
         let row = |(start, middle, end): &(usize, usize, usize)| {
             // Without a row there is nothing to say but that the key is gone.
             (&buffer[*start..*middle], (middle < end).then(|| &buffer[*middle..*end]))
         };
-        rows.write(ends.iter().map(row))
+        let may_waste = *may_waste;
+        // What cannot be read is found when it is needed.
+        let waste = |row: &[u8]| may_waste && Header::read(row).is_ok_and(|row| row.is_waste(generation, now));
+        let leaves = rows.write(ends.iter().map(row), waste)?;
+        if may_waste {
+            rows.sweep(leaves / LEAVES_A_SWEEP + 1, waste)?;
+        }
+        Ok(())
     }
 
     /// Writes down when the timers of the victims are due.
@@ -331,10 +302,11 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             return Ok((now, false));
         };
         let due = index.due(now.as_millis(), DUE_KEYS)?;
+        let mut keys = Vec::with_capacity(due.keys.len());
         for (hash, packed) in due.keys {
-            let key: K = unpack(&mut packed.as_slice())?;
-            self.fault_in_one(hash, &key)?;
+            keys.push((hash, unpack::<K>(&mut packed.as_slice())?));
         }
+        self.fault_in(keys.iter().map(|(hash, key)| (*hash, key)))?;
         Ok(due.up_to.map_or((now, false), |up_to| (EventTime::from_millis(up_to), true)))
     }
 
@@ -342,6 +314,15 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     pub(crate) fn next_due(&self, clock: usize) -> Option<EventTime> {
         let (_, index) = self.spill.as_ref()?.timers.get(clock)?;
         index.next().map(EventTime::from_millis)
+    }
+
+    /// How many rows are on disk.
+    #[cfg(test)]
+    pub(in crate::state) fn rows_on_disk(&mut self) -> usize {
+        let Some(mut rows) = self.spill.as_mut().and_then(|spill| Some(spill.rows.as_mut()?.snapshot())) else {
+            return 0;
+        };
+        std::iter::from_fn(|| rows.next().unwrap().map(|_| ())).count()
     }
 
     /// Whether keys may be evicted at all.
@@ -375,15 +356,13 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         let Some(spill) = self.spill.as_deref_mut() else { return Ok(None) };
         spill.next_generation();
         let changes = spill.changes.take()?;
-        let Some(rows) = &spill.rows else { return Ok(None) };
+        let Some(rows) = &mut spill.rows else { return Ok(None) };
         let source = if everything {
-            let mut residents = HashSet::with_capacity(self.keys.len());
+            let mut residents = PackedSet::default();
             for slot in self.keys.slots() {
-                let mut key = Vec::new();
-                put_key(self.keys.hash(slot), self.keys.key(slot), &mut key)?;
-                residents.insert(key);
+                residents.add(|bytes| put_key(self.keys.hash(slot), self.keys.key(slot), bytes))?;
             }
-            Source::Everything { rows: rows.rows(None), residents }
+            Source::Everything { rows: rows.snapshot(), residents }
         } else {
             let Some(changes) = changes else { return Ok(None) };
             Source::Changes(changes)

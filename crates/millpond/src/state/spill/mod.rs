@@ -13,19 +13,22 @@
 //!                          a delta of the next snapshot ◀── list of changes ◀──┘
 //! ```
 //!
-//! Rows stand in a sorted table on disk ([`table`]), an LSM tree of the `lsm-tree` crate, which threads of the process keep
-//! in order ([`upkeep`]). A snapshot wants what has changed since the last one, also of keys that were evicted since: that
+//! Rows stand in a sorted table on disk ([`table`]), whose leaves are overwritten in place. A snapshot wants what has changed since the last one, also of keys that were evicted since: that
 //! stands, in addition, in a list ([`changes`]) that is set aside at a freeze and read by the writer thread ([`part`]).
 //! Changes that are resident follow in a chunk of their own, which counts after it.
 //!
 //! * [`row`], [`pack`]: what a row says, and how.
 //! * [`keyed`]: eviction and faulting in, for all the states of a subtask; [`residents`]: who is evicted, and when.
 //! * [`timers`]: timers of evicted keys, by time.
+//! * [`leaf`], [`index`], [`extents`]: what a table is made of.
 //! * [`backend`], [`scratch`]: what the options ask for; the directory. It is scratch: nothing in it is needed after a crash.
 
 pub(crate) mod backend;
 pub(crate) mod changes;
+pub(crate) mod extents;
+pub(crate) mod index;
 pub(crate) mod keyed;
+pub(crate) mod leaf;
 pub(crate) mod pack;
 pub(crate) mod part;
 pub(crate) mod residents;
@@ -33,6 +36,7 @@ pub(crate) mod row;
 pub(crate) mod scratch;
 pub(crate) mod table;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 pub(crate) mod timers;
-pub(crate) mod upkeep;

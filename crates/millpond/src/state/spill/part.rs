@@ -1,15 +1,16 @@
 //! Evicted rows on their way into a snapshot: turned into columns on the writer's thread, some at a time.
 
-use std::collections::HashSet;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow_schema::FieldRef;
 use millpond_snapshot::hash::HashRange;
 
 use super::changes::ChangedRows;
+use super::leaf::Row;
 use super::pack::{self, unpack};
 use super::row::{self, Header};
-use super::table::Rows as TableRows;
+use super::table::Snapshot;
 use crate::error::Error;
 use crate::state::codec::StateValue;
 use crate::state::keys::Slot;
@@ -17,9 +18,9 @@ use crate::state::rows::{KeyedRows, Rows, TypedKeys};
 use crate::state::slabs::Slabs;
 
 /// About how many keys are turned into columns in one go.
-const GROUP_KEYS: usize = 1 << 18;
+const GROUP_KEYS: usize = 1 << 17;
 /// About how many bytes of rows, if that is reached first.
-const GROUP_BYTES: usize = 32 << 20;
+const GROUP_BYTES: usize = 16 << 20;
 
 /// Turns sections of one state into rows of a chunk.
 pub(crate) trait SpilledRows: Send {
@@ -41,7 +42,7 @@ pub(crate) enum Source {
     /// What changed.
     Changes(ChangedRows),
     /// All rows but those of the resident keys, hash and packed key: what the table says of them is out of date.
-    Everything { rows: TableRows, residents: HashSet<Vec<u8>> },
+    Everything { rows: Snapshot, residents: PackedSet },
 }
 
 /// Rows of all states, in the order of their declaration, with the part of the range that they are about.
@@ -72,20 +73,20 @@ impl SpilledPart {
                 }
                 Ok(())
             }
-            Source::Everything { rows, residents } => {
+            Source::Everything { mut rows, mut residents } => {
+                residents.sort();
                 let (mut start, mut last) = (range.start(), range.start());
-                for row in rows {
-                    let (key, row) = row?;
-                    if !Header::read(&row)?.is_live() || residents.contains(&*key) {
+                while let Some(Row { key, value: row }) = rows.next()? {
+                    if !Header::read(row)?.is_live() || residents.has_next(key) {
                         continue;
                     }
-                    let hash = hash_of(&key)?;
+                    let hash = hash_of(key)?;
                     // Keys with one hash stay together.
                     if columns.is_full() && hash != last {
                         take((part(start, last)?, columns.take(true)))?;
                         start = last + 1;
                     }
-                    columns.push(hash, &key, &row, true)?;
+                    columns.push(hash, key, row, true)?;
                     last = hash;
                 }
                 take((part(start, range.end())?, columns.take(true)))
@@ -102,6 +103,43 @@ fn part(start: u64, end: u64) -> Result<HashRange, Error> {
 /// The hash at the beginning of a key on disk.
 fn hash_of(key: &[u8]) -> Result<u64, Error> {
     Ok(u64::from_be_bytes(pack::bytes(&mut &*key)?))
+}
+
+/// Keys as they stand on disk, which are asked for in order.
+#[derive(Default)]
+pub(crate) struct PackedSet {
+    bytes: Vec<u8>,
+    /// Where each begins and ends.
+    keys: Vec<(usize, usize)>,
+    /// All before this one have been passed.
+    next: usize,
+}
+
+impl PackedSet {
+    /// Adds the key that `put` appends.
+    pub(crate) fn add(&mut self, put: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>) -> Result<(), Error> {
+        let start = self.bytes.len();
+        put(&mut self.bytes)?;
+        self.keys.push((start, self.bytes.len()));
+        Ok(())
+    }
+
+    fn sort(&mut self) {
+        let PackedSet { bytes, keys, .. } = self;
+        keys.sort_unstable_by(|a, b| bytes[a.0..a.1].cmp(&bytes[b.0..b.1]));
+    }
+
+    /// Whether it has `key`, which is greater than the last that was asked for. Once they are sorted.
+    fn has_next(&mut self, key: &[u8]) -> bool {
+        while let Some((start, end)) = self.keys.get(self.next) {
+            match self.bytes[*start..*end].cmp(key) {
+                Ordering::Less => self.next += 1,
+                Ordering::Equal => return true,
+                Ordering::Greater => return false,
+            }
+        }
+        false
+    }
 }
 
 /// Columns that are being filled.

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::table::failed_io;
 use crate::error::Error;
 
 const PREFIX: &str = "millpond-state-";
@@ -48,8 +47,8 @@ impl Scratch {
         Ok(Arc::new(Scratch { path, _lock: lock, numbers: AtomicU64::new(0) }))
     }
 
-    /// A place of its own for a table. It is removed when this is dropped.
-    pub(crate) fn folder(self: &Arc<Self>) -> Folder {
+    /// A place of its own for a file. It is removed when this is dropped.
+    fn folder(self: &Arc<Self>) -> Folder {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         Folder { path: self.path.join(format!("{number:08}")), _scratch: Arc::clone(self) }
     }
@@ -91,6 +90,17 @@ impl Drop for Folder {
         // What is left goes with the scratch directory.
         let _ = if self.path.is_dir() { fs::remove_dir_all(&self.path) } else { fs::remove_file(&self.path) };
     }
+}
+
+/// What went wrong with files of state, where, and what to do about it.
+pub(crate) fn failed_io(path: &Path, error: &io::Error) -> Error {
+    let next = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or name a directory on a larger disk with --state-dir"
+        }
+        _ => "look after the disk, or name a directory on another one with --state-dir",
+    };
+    Error::failed(format!("keys on disk, in {}: {error}; {next}", path.display()))
 }
 
 /// Makes a directory that nobody else can look into: it may be made in one that everybody uses.

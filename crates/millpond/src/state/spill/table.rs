@@ -1,288 +1,220 @@
-//! A sorted table on disk: an LSM tree without a log, as nothing in it is needed after a crash.
+//! A sorted table on disk: a tree of two levels, of which the upper one is in memory.
 //!
-//! One thread, the worker, writes and reads. What it writes goes to a memtable; when that is full, a thread of the process
-//! ([`Upkeep`]) writes it out and merges levels, while the worker goes on with the next. The worker waits if they fall behind, so
-//! that memory and the number of files to look into stay bounded.
+//! Its leaves are extents of a file, each with some dozens of rows, which are read and overwritten in place: nothing in the
+//! file is needed after a crash, so nothing is logged, synced or merged, and what was used lately is in the memory of the
+//! system. A row costs one read. Keys that are looked for, and rows that are written, come in order, so that those of one leaf
+//! share it.
+//!
+//! One thread, the worker, writes. Another may read all rows as they stood at one moment, while it does ([`Snapshot`]).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use lsm_tree::compaction::{Factory, Leveled};
-use lsm_tree::config::{BlockSizePolicy, PinningPolicy};
-use lsm_tree::{AbstractTree, AnyTree, Config, Guard, SeqNo, SequenceNumberCounter, Slice};
-
-use super::backend::Disk;
-use super::scratch::Folder;
-use super::upkeep::Upkeep;
+use super::extents::{EXTENT_BYTES, Extent, Extents, View};
+use super::index::{Index, Leaf, Place, Prefix, prefix};
+use super::leaf::{self, Row, Rows, Update, divide, merge};
+use super::scratch::Scratch;
 use crate::error::Error;
 
-/// Memtables that wait to be written out before the worker waits for them.
-const MOST_WAITING: usize = 1;
-/// Runs that were written out and not merged yet, before the worker waits.
-const MOST_UNMERGED: usize = 12;
-/// Runs from which on they are merged.
-const MERGE_FROM: u8 = 4;
-/// The least and the greatest size of a file.
-const FILE_BYTES: (u64, u64) = (1 << 20, 64 << 20);
-/// How much is read from disk for one row. Rows are found one by one and are small.
-const BLOCK_BYTES: u32 = 1 << 10;
-/// Levels of a tree.
-const LEVELS: usize = 7;
+/// Bytes of the rows of a leaf, but for one with a row that is larger. The directory takes less than the rest of an extent.
+const LEAF_BYTES: usize = EXTENT_BYTES / 16 * 15;
+/// A leaf with less takes in the next one,
+const FEW_BYTES: usize = LEAF_BYTES / 4;
+/// if the two then have no more than this.
+const ENOUGH_BYTES: usize = LEAF_BYTES / 4 * 3;
+/// Room for one leaf that is kept although leaves are smaller.
+const MOST_ROOM: usize = 64 << 10;
 
 /// The worker's hand on a table.
 pub(crate) struct Table {
-    tree: Arc<Tree>,
-    upkeep: Arc<Upkeep>,
-    seqno: SequenceNumberCounter,
-    visible: SequenceNumberCounter,
-    /// Bytes of a memtable.
-    memtable: u64,
+    index: Index,
+    extents: Extents,
+    /// The leaf that was read last.
+    leaf: Vec<u8>,
+    /// What of it is known, if it is as it stands in the file.
+    open: Option<Open>,
+    /// What becomes of it; for its room.
+    merged: Vec<u8>,
+    /// Where the sweep goes on.
+    hand: Prefix,
 }
 
-struct Tree {
-    tree: AnyTree,
-    merging: Arc<Leveled>,
-    seqno: SequenceNumberCounter,
-    state: Mutex<State>,
-    settled: Condvar,
-    /// Nobody wants it any more.
-    abandoned: AtomicBool,
-    /// After the tree: it goes when nobody reads any more.
-    folder: Folder,
+/// A leaf in which a key was looked for.
+struct Open {
+    /// It has the keys from here,
+    from: Prefix,
+    /// to before here.
+    until: Option<Prefix>,
 }
 
-#[derive(Default)]
-struct State {
-    /// Whether upkeep has been asked for and has not begun.
-    asked: bool,
-    failure: Option<String>,
-}
-
-/// Rows of a table as they stood at one moment, in order.
-pub(crate) struct Rows {
-    rows: Box<dyn DoubleEndedIterator<Item = lsm_tree::IterGuardImpl> + Send>,
-    tree: Arc<Tree>,
+/// The rows of a table as they stood at one moment, in order. For any thread.
+pub(crate) struct Snapshot {
+    index: Index,
+    view: View,
+    /// The leaf that is read next.
+    next: Option<(Place, Leaf)>,
+    /// The rows of the one before it, and how far they have been given out.
+    leaf: Vec<u8>,
+    at: usize,
 }
 
 impl Table {
-    /// A new table. What is written since the last time it was written out takes about `memtable` bytes at most, twice.
-    /// `filter` decides which rows are left out when files are merged.
-    pub(crate) fn create(disk: &Disk, memtable: usize, filter: Option<Arc<dyn Factory>>) -> Result<Self, Error> {
-        let folder = disk.scratch.folder();
-        let (seqno, visible) = (SequenceNumberCounter::default(), SequenceNumberCounter::default());
-        let config = Config::new(folder.path(), seqno.clone(), visible.clone())
-            .use_cache(Arc::clone(&disk.blocks))
-            .use_descriptor_table(Some(Arc::clone(&disk.files)))
-            .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
-            // Most keys that are looked for are there, and most of those in the last level: its filters would be nine tenths of all.
-            .expect_point_read_hits(true)
-            .filter_block_pinning_policy(PinningPolicy::all(true))
-            .index_block_pinning_policy(PinningPolicy::all(true))
-            .filter_block_partitioning_policy(PinningPolicy::all(false))
-            .index_block_partitioning_policy(PinningPolicy::all(false))
-            .with_compaction_filter_factory(filter);
-        let tree = config.open().map_err(|error| failed(folder.path(), &error))?;
-        let memtable = memtable as u64;
-        let file = (memtable * 2).clamp(FILE_BYTES.0, FILE_BYTES.1);
-        let merging = Leveled::default().with_l0_threshold(MERGE_FROM).with_table_target_size(file);
-        let tree = Tree {
-            tree,
-            merging: Arc::new(merging),
-            seqno: seqno.clone(),
-            state: Mutex::default(),
-            settled: Condvar::new(),
-            abandoned: AtomicBool::new(false),
-            folder,
-        };
-        Ok(Table { tree: Arc::new(tree), upkeep: Arc::clone(&disk.upkeep), seqno, visible, memtable })
+    pub(crate) fn create(scratch: &Arc<Scratch>) -> Result<Self, Error> {
+        Ok(Table {
+            index: Index::default(),
+            extents: Extents::create(scratch)?,
+            leaf: Vec::new(),
+            open: None,
+            merged: Vec::new(),
+            hand: Prefix::default(),
+        })
     }
 
-    /// The value of `key`.
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Slice>, Error> {
-        self.tree.tree.get(key, SeqNo::MAX).map_err(|error| self.tree.failed(&error))
-    }
-
-    /// Writes rows; a row without a value removes.
-    pub(crate) fn write<'a>(&self, rows: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>) -> Result<(), Error> {
-        let seqno = self.seqno.next();
-        for (key, value) in rows {
-            match value {
-                Some(value) => self.tree.tree.insert(key, value, seqno),
-                None => self.tree.tree.remove(key, seqno),
-            };
+    /// The value of `key`. Best asked for in the order of keys.
+    pub(crate) fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
+        let prefix = prefix(key);
+        let is_in = |open: &Open| open.from <= prefix && open.until.is_none_or(|until| prefix < until);
+        if !self.open.as_ref().is_some_and(is_in) {
+            let Some((_, leaf, until)) = self.index.find(prefix) else { return Ok(None) };
+            self.read(leaf.extent)?;
+            self.open = Some(Open { from: leaf.first.min(prefix), until });
         }
-        self.visible.fetch_max(seqno + 1);
-        if self.tree.tree.active_memtable().size() >= self.memtable {
-            self.tree.await_room()?;
-            self.tree.tree.rotate_memtable();
-            self.ask();
+        leaf::find(&self.leaf, key)
+    }
+
+    /// Writes rows, in the order of their keys. Leaves out old ones beside them that are `waste`. Says how many leaves that was.
+    pub(crate) fn write<'a>(
+        &mut self,
+        rows: impl Iterator<Item = Update<'a>>,
+        waste: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, Error> {
+        let mut rows = rows.peekable();
+        let mut leaves = 0;
+        while let Some((key, _)) = rows.peek() {
+            let found = self.index.find(prefix(key));
+            match found {
+                Some((_, leaf, _)) => self.read(leaf.extent)?,
+                None => leaf::build(&[], &mut self.leaf)?,
+            }
+            let until = found.and_then(|(.., until)| until);
+            let own = || rows.next_if(|(key, _)| until.is_none_or(|until| prefix(key) < until));
+            self.merged.clear();
+            if merge(leaf::rows(&self.leaf)?, std::iter::from_fn(own), &waste, &mut self.merged)? {
+                match found {
+                    Some((place, leaf, _)) => self.replace(place, Some(leaf.extent))?,
+                    None => self.replace(Index::START, None)?,
+                }
+            }
+            leaves += 1;
+        }
+        self.trim();
+        Ok(leaves)
+    }
+
+    /// Looks at the next few leaves, and leaves out rows that are `waste`.
+    pub(crate) fn sweep(&mut self, leaves: usize, waste: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
+        for _ in 0..leaves {
+            let Some((place, leaf, until)) = self.index.find(self.hand) else { return Ok(()) };
+            self.hand = until.unwrap_or_default();
+            self.read(leaf.extent)?;
+            self.merged.clear();
+            if merge(leaf::rows(&self.leaf)?, std::iter::empty(), &waste, &mut self.merged)? {
+                self.replace(place, Some(leaf.extent))?;
+            }
         }
         Ok(())
     }
 
-    /// The rows that stand behind `after` now, in order.
-    pub(crate) fn rows(&self, after: Option<&[u8]>) -> Rows {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, Excluded);
-        let rows = self.tree.tree.range::<&[u8], _>((from, Unbounded), self.seqno.get(), None);
-        Rows { rows, tree: Arc::clone(&self.tree) }
-    }
-
-    /// Memory that is held for as long as files are there: filters and indices.
-    pub(crate) fn pinned(&self) -> usize {
-        self.tree.tree.pinned_filter_size() + self.tree.tree.pinned_block_index_size()
-    }
-
-    fn ask(&self) {
-        let asked = std::mem::replace(&mut self.tree.state().asked, true);
-        if !asked {
-            let tree = Arc::clone(&self.tree);
-            self.upkeep.submit(Box::new(move || tree.tend()));
-        }
-    }
-}
-
-impl Drop for Table {
-    fn drop(&mut self) {
-        self.tree.abandoned.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Tree {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn failed(&self, error: &lsm_tree::Error) -> Error {
-        failed(self.folder.path(), error)
-    }
-
-    /// Waits until upkeep has caught up.
-    fn await_room(&self) -> Result<(), Error> {
-        let mut state = self.state();
-        loop {
-            if let Some(failure) = &state.failure {
-                return Err(Error::failed(failure));
-            }
-            if self.tree.sealed_memtable_count() <= MOST_WAITING && self.tree.l0_run_count() <= MOST_UNMERGED {
-                return Ok(());
-            }
-            // It is told; the time only guards against a thread that has died.
-            let waited = self.settled.wait_timeout(state, Duration::from_millis(100));
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Writes out what waits, and merges until all is in order.
-    fn tend(&self) {
-        self.state().asked = false;
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.flush_and_merge()));
-        let failure = match outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(self.failed(&error).to_string()),
-            Err(_) => Some(format!("keeping {} in order panicked; this is a bug", self.folder.path().display())),
-        };
-        if let Some(failure) = failure {
-            self.state().failure.get_or_insert(failure);
-        }
-        self.settled.notify_all();
-    }
-
-    fn flush_and_merge(&self) -> Result<(), lsm_tree::Error> {
-        loop {
-            if self.abandoned.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            // Older versions of rows may go: who reads them has begun, and holds the files that have them. Who begins from now on
-            // reads as of a number that is no less.
-            let older = self.seqno.get();
+    /// Takes out the first rows, for as long as `take` says of their keys that it has taken them.
+    pub(crate) fn take_first(&mut self, mut take: impl FnMut(&[u8]) -> Result<bool, Error>) -> Result<(), Error> {
+        while let Some((place, leaf, _)) = self.index.find(Prefix::default()) {
+            self.read(leaf.extent)?;
+            let all = leaf::rows(&self.leaf)?;
+            let mut rows = Rows::new(all);
+            let mut left = rows.left();
+            while let Some(row) = rows.next()?
+                && take(row.key)?
             {
-                let lock = self.tree.get_flush_lock();
-                self.tree.flush(&lock, older)?;
+                left = rows.left();
             }
-            self.settled.notify_all();
-            let before = self.shape();
-            self.tree.compact(Arc::clone(&self.merging) as _, older)?;
-            if self.shape() == before {
+            if left == all.len() {
+                return Ok(());
+            }
+            self.merged.clear();
+            self.merged.extend_from_slice(&all[all.len() - left..]);
+            self.replace(place, Some(leaf.extent))?;
+            if left > 0 {
                 return Ok(());
             }
         }
+        Ok(())
     }
 
-    /// Which changes whenever something is merged or moved.
-    fn shape(&self) -> ([Option<usize>; LEVELS], usize, u64) {
-        let levels = std::array::from_fn(|level| self.tree.level_table_count(level));
-        (levels, self.tree.l0_run_count(), self.tree.disk_space())
+    /// The rows that stand there now.
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
+        let index = self.index.clone();
+        let next = index.first();
+        Snapshot { next, index, view: self.extents.view(), leaf: Vec::new(), at: 0 }
     }
-}
 
-impl Iterator for Rows {
-    type Item = Result<(Slice, Slice), Error>;
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.rows.next()?;
-        Some(row.into_inner().map_err(|error| self.tree.failed(&error)))
+    /// Memory that it takes: little, for each leaf.
+    pub(crate) fn pinned(&self) -> usize {
+        self.index.bytes() + self.extents.pinned() + self.leaf.capacity() + self.merged.capacity()
     }
-}
 
-/// What went wrong with files of state, where, and what to do about it.
-fn failed(path: &std::path::Path, error: &lsm_tree::Error) -> Error {
-    match error {
-        lsm_tree::Error::Io(error) => failed_io(path, error),
-        error => failed_io(path, &std::io::Error::other(format!("{error:?}"))),
+    /// Reads a leaf.
+    fn read(&mut self, extent: Extent) -> Result<(), Error> {
+        self.open = None;
+        self.trim();
+        self.extents.read(extent, &mut self.leaf)
     }
-}
 
-/// The same for an error of the system.
-pub(crate) fn failed_io(path: &std::path::Path, error: &std::io::Error) -> Error {
-    let next = match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            "make room, or name a directory on a larger disk with --state-dir"
+    /// Lets room go that only large leaves need.
+    fn trim(&mut self) {
+        if self.leaf.capacity().max(self.merged.capacity()) > MOST_ROOM {
+            self.open = None;
+            (self.leaf, self.merged) = (Vec::new(), Vec::new());
         }
-        _ => "look after the disk, or name a directory on another one with --state-dir",
-    };
-    let path: PathBuf = path.to_owned();
-    Error::failed(format!("keys on disk, in {}: {error}; {next}", path.display()))
+    }
+
+    /// Puts what was merged in the place of a leaf.
+    fn replace(&mut self, place: Place, mut old: Option<Extent>) -> Result<(), Error> {
+        self.open = None;
+        if self.merged.len() < FEW_BYTES
+            && let Some((next, leaf)) = self.index.after(place)
+            && self.merged.len() + leaf.extent.len() <= ENOUGH_BYTES
+        {
+            self.extents.read(leaf.extent, &mut self.leaf)?;
+            self.merged.extend_from_slice(leaf::rows(&self.leaf)?);
+            self.index.replace(next, &[]);
+            self.extents.free(leaf.extent);
+        }
+        let mut leaves = Vec::new();
+        for (first, rows) in divide(&self.merged, LEAF_BYTES)? {
+            leaf::build(rows, &mut self.leaf)?;
+            leaves.push(Leaf { first, extent: self.extents.write(&self.leaf, old.take())? });
+        }
+        old.into_iter().for_each(|old| self.extents.free(old));
+        self.index.replace(place, &leaves);
+        if self.index.is_empty() {
+            self.extents.shrink()?;
+        }
+        Ok(())
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::super::backend::SpillSetting;
-    use super::super::scratch::Scratch;
-    use super::*;
-
-    type Model = BTreeMap<Vec<u8>, Vec<u8>>;
-
-    #[test]
-    fn rows_are_as_they_stood_while_files_are_written_and_merged() {
-        let directory = tempfile::tempdir().unwrap();
-        let scratch = Scratch::create_in(directory.path()).unwrap();
-        let setting = SpillSetting::new(scratch, 1 << 20, 1, 2).unwrap();
-        // Every write begins a file.
-        let table = Table::create(&setting.disk, 1, None).unwrap();
-        let mut model = Model::new();
-        let mut before: Option<(Rows, Model)> = None;
-        for round in 0..200_u32 {
-            let (key, value) = ((round % 37).to_be_bytes().to_vec(), round.to_be_bytes().to_vec());
-            let gone = (round % 5).to_be_bytes().to_vec();
-            table.write([(key.as_slice(), Some(value.as_slice())), (gone.as_slice(), None)].into_iter()).unwrap();
-            model.insert(key, value);
-            model.remove(&gone);
-            // Those of the round before are read now, when more has been written.
-            if let Some((rows, model)) = before.replace((table.rows(None), model.clone())) {
-                let pair =
-                    |row: Result<(Slice, Slice), Error>| row.map(|(key, value)| (key.to_vec(), value.to_vec()));
-                let found: Model = rows.map(|row| pair(row).unwrap()).collect();
-                assert_eq!(found, model, "round {round}");
-            }
-            for (key, value) in &model {
-                assert_eq!(table.get(key).unwrap().as_deref(), Some(value.as_slice()));
-            }
+impl Snapshot {
+    /// The next row.
+    pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
+        while self.at >= self.leaf.len() {
+            let Some((place, leaf)) = self.next else { return Ok(None) };
+            self.view.read(leaf.extent, &mut self.leaf)?;
+            self.leaf.truncate(leaf::rows(&self.leaf)?.len());
+            self.next = self.index.after(place);
+            self.at = 0;
         }
-        assert!(table.tree.tree.table_count() > 0, "nothing was written out");
+        let mut rows = Rows::new(&self.leaf[self.at..]);
+        let row = rows.next()?;
+        self.at = self.leaf.len() - rows.left();
+        Ok(row)
     }
 }

@@ -4,27 +4,18 @@
 //! timer that was taken back leaves its hint behind, which then finds nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use lsm_tree::compaction::filter::Context;
-use lsm_tree::compaction::{CompactionFilter, Factory, ItemAccessor, Verdict};
-
-use super::backend::Disk;
 use super::pack;
+use super::scratch::Scratch;
 use super::table::Table;
 use crate::error::Error;
 
 /// The hints of one clock.
 pub(crate) struct TimerIndex {
-    disk: Arc<Disk>,
-    memtable: usize,
+    scratch: Arc<Scratch>,
     /// Made when it is needed: most operators have no timers.
     table: Option<Table>,
-    /// The hint that was given out last: all up to it are done with.
-    passed: Option<Vec<u8>>,
-    /// All before this rank are done with.
-    done: Arc<AtomicU64>,
-    /// The rank of the first one after it.
+    /// The rank of the first hint.
     next: Option<u64>,
 }
 
@@ -52,8 +43,8 @@ fn rank_of(hint: &[u8]) -> Result<u64, Error> {
 }
 
 impl TimerIndex {
-    pub(crate) fn new(disk: Arc<Disk>, memtable: usize) -> Self {
-        TimerIndex { disk, memtable, table: None, passed: None, done: Arc::default(), next: None }
+    pub(crate) fn new(scratch: Arc<Scratch>) -> Self {
+        TimerIndex { scratch, table: None, next: None }
     }
 
     /// Memory that it takes whatever is due.
@@ -68,70 +59,39 @@ impl TimerIndex {
 
     /// Adds hints: the time in milliseconds, and the hash and the key.
     pub(crate) fn add(&mut self, hints: impl Iterator<Item = (i64, Vec<u8>)>) -> Result<(), Error> {
-        // What is due already comes right after all that was given out.
-        let least = match &self.passed {
-            Some(passed) => rank_of(passed)?.saturating_add(1),
-            None => 0,
-        };
-        let hint = |(time, key): (i64, Vec<u8>)| [&rank(time).max(least).to_be_bytes(), key.as_slice()].concat();
+        let hint = |(time, key): (i64, Vec<u8>)| [&rank(time).to_be_bytes(), key.as_slice()].concat();
         let mut hints: Vec<Vec<u8>> = hints.map(hint).collect();
         hints.sort_unstable();
         let Some(first) = hints.first() else { return Ok(()) };
         self.next = Some(self.next.unwrap_or(u64::MAX).min(rank_of(first)?));
-        let table = match &self.table {
+        let table = match &mut self.table {
             Some(table) => table,
-            None => {
-                let filter = Arc::new(Passed(Arc::clone(&self.done)));
-                self.table.insert(Table::create(&self.disk, self.memtable, Some(filter))?)
-            }
+            none => none.insert(Table::create(&self.scratch)?),
         };
-        table.write(hints.iter().map(|hint| (hint.as_slice(), Some([].as_slice()))))
+        table.write(hints.iter().map(|hint| (hint.as_slice(), Some([].as_slice()))), |_| false)?;
+        Ok(())
     }
 
     /// Takes the keys that are due at `now`, in the order of their time; at most `most`.
     pub(crate) fn due(&mut self, now: i64, most: usize) -> Result<DueKeys, Error> {
         let mut due = DueKeys::default();
-        let Some(table) = self.table.as_ref().filter(|_| self.next.is_some_and(|next| next <= rank(now))) else {
+        let Some(table) = self.table.as_mut().filter(|_| self.next.is_some_and(|next| next <= rank(now))) else {
             return Ok(due);
         };
-        self.next = None;
-        for row in table.rows(self.passed.as_deref()) {
-            let hint = row?.0;
-            let (at, mut key) = (rank_of(&hint)?, hint.get(8..).unwrap_or_default());
+        let (mut last, mut next) = (None, None);
+        table.take_first(|hint| {
+            let (at, mut key) = (rank_of(hint)?, hint.get(8..).unwrap_or_default());
             if at > rank(now) || due.keys.len() == most {
-                self.next = Some(at);
-                break;
+                next = Some(at);
+                return Ok(false);
             }
             let hash = u64::from_be_bytes(pack::bytes(&mut key)?);
             due.keys.push((hash, key.to_vec()));
-            self.passed = Some(hint.to_vec());
-        }
-        if let Some(passed) = &self.passed {
-            let passed = rank_of(passed)?;
-            self.done.store(passed, Ordering::Relaxed);
-            due.up_to = self.next.filter(|next| *next <= rank(now)).map(|_| millis(passed));
-        }
+            last = Some(at);
+            Ok(true)
+        })?;
+        self.next = next;
+        due.up_to = last.filter(|_| next.is_some_and(|next| next <= rank(now))).map(millis);
         Ok(due)
-    }
-}
-
-/// Leaves out hints that were given out.
-struct Passed(Arc<AtomicU64>);
-
-impl Factory for Passed {
-    fn name(&self) -> &str {
-        "passed"
-    }
-    fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
-        Box::new(Before(self.0.load(Ordering::Relaxed)))
-    }
-}
-
-struct Before(u64);
-
-impl CompactionFilter for Before {
-    fn filter_item(&mut self, item: ItemAccessor<'_>, _: &Context) -> Result<Verdict, lsm_tree::Error> {
-        let passed = rank_of(item.key()).is_ok_and(|rank| rank < self.0);
-        Ok(if passed { Verdict::Remove } else { Verdict::Keep })
     }
 }
