@@ -16,10 +16,10 @@ const FIGURE: &str = "instructions_per_record";
 const JOBS: [(&str, &[&str], f64); 6] = [
     ("keyed-sum", &["keyed-sum", "--keys", "10000"], 449.0),
     ("keyed-sum-texts", &["keyed-sum", "--keys", "10000", "--shape", "texts"], 1317.0),
-    ("nexmark-q4", &["nexmark", "--query", "q4"], 3410.0),
+    ("nexmark-q4", &["nexmark", "--query", "q4"], 2689.0),
     ("nexmark-q5", &["nexmark", "--query", "q5"], 3815.0),
-    ("nexmark-q7", &["nexmark", "--query", "q7"], 2616.0),
-    ("nexmark-q8", &["nexmark", "--query", "q8"], 1793.0),
+    ("nexmark-q7", &["nexmark", "--query", "q7"], 2602.0),
+    ("nexmark-q8", &["nexmark", "--query", "q8"], 1716.0),
 ];
 
 pub(super) fn benchmarks() -> Vec<Benchmark> {
