@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use super::engine::{Engine, Start, await_records};
+use super::engine::{Engine, Start};
 use super::millpond_engine::MillpondEngine;
+use super::state::{loaded, start};
 use super::subjects::{Millpond, Peer, Unchecked, options};
 use crate::harness::{Benchmark, Lab, Sample, Settings, Subject, Subjects};
 
@@ -108,16 +109,11 @@ impl Subject for Cycle {
     }
 
     fn measure(&mut self, lab: &mut Lab) -> Result<Sample> {
-        let keys = lab.settings.scaled(self.keys);
-        let options = options(&[("keys", keys.to_string())]);
-        let start = Start { options, parallelism: lab.settings.parallelism, ..Start::default() };
-        let saved = {
-            let mut job = Engine::Millpond(MillpondEngine).start(lab, &start)?;
-            await_records(&mut *job, keys + keys / 10)?;
-            job.savepoint()?
-        };
+        let engine = Engine::Millpond(MillpondEngine);
+        let start = start(&lab.settings, self.keys);
+        let saved = loaded(lab, engine, &start, self.keys)?.savepoint()?;
         let from = Start { from: Some(saved.clone()), ..start };
-        let restored = Engine::Millpond(MillpondEngine).start(lab, &from)?.first_row()?;
+        let restored = engine.start(lab, &from)?.first_row()?;
         let _ = std::fs::remove_dir_all(&saved.store);
         let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
         Ok(Sample::default()

@@ -69,7 +69,8 @@ fn each<const N: usize>(
     Ok(engines.into_iter().map(|(name, engine)| make(name, engine)).collect())
 }
 
-fn start(settings: &Settings, keys: u64) -> Start {
+/// The sum over so many keys, before they are scaled.
+pub(super) fn start(settings: &Settings, keys: u64) -> Start {
     Start {
         options: options(&[("keys", settings.scaled(keys).to_string())]),
         parallelism: settings.parallelism,
@@ -78,7 +79,7 @@ fn start(settings: &Settings, keys: u64) -> Start {
 }
 
 /// Starts the job and waits until each key has been there.
-fn loaded(lab: &mut Lab, engine: Engine, start: &Start, keys: u64) -> Result<Box<dyn Going>> {
+pub(super) fn loaded(lab: &mut Lab, engine: Engine, start: &Start, keys: u64) -> Result<Box<dyn Going>> {
     let keys = lab.settings.scaled(keys);
     let mut job = engine.start(lab, start)?;
     await_records(&mut *job, keys + keys / 10)?;

@@ -6,16 +6,13 @@
 use std::rc::Rc;
 
 use timely::communication::Push;
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::Message;
-use timely::dataflow::channels::pact::{DistributorPact, Pipeline};
+use timely::dataflow::channels::pact::DistributorPact;
 use timely::dataflow::channels::pushers::exchange::Distributor;
-use timely::dataflow::operators::generic::OutputBuilder;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::Stamp;
-use timely::progress::operate::FrontierInterest;
 
+use super::stateless::spread;
 use super::time::Time;
 use crate::runtime::failure::{Failure, Reporter};
 
@@ -25,7 +22,7 @@ pub(crate) fn partition<'s, A, B, L>(
     stream: StreamVec<'s, Time, A>,
     name: &str,
     reporter: Rc<Reporter>,
-    mut logic: L,
+    logic: L,
 ) -> StreamVec<'s, Time, B>
 where
     A: Clone + 'static,
@@ -33,33 +30,7 @@ where
     L: FnMut(&mut Vec<A>, &mut [Vec<B>]) -> Result<(), Failure> + 'static,
 {
     let workers = stream.scope().peers();
-    let mut builder = OperatorBuilder::new(name.to_owned(), stream.scope());
-    let mut input = builder.new_input(stream, Pipeline);
-    let (output, stream) = builder.new_output::<Vec<B>>();
-    let mut output = OutputBuilder::<Time, CapacityContainerBuilder<Vec<B>>>::from(output);
-    builder.set_notify_for(0, FrontierInterest::Never);
-    let mut results: Vec<Vec<B>> = (0..workers).map(|_| Vec::new()).collect();
-    // After a failure the capabilities of what was not processed are kept: the frontier must not pass it.
-    let mut kept = Vec::new();
-    builder.build(move |_capabilities| {
-        move |_frontiers| {
-            let mut output = output.activate();
-            input.for_each(|capability, batch| {
-                let done = kept.is_empty() && reporter.guard(|| logic(batch, &mut results)).is_some();
-                if done {
-                    let mut session = output.session(&capability);
-                    for results in results.iter_mut().filter(|results| !results.is_empty()) {
-                        session.give_container(results);
-                        results.clear();
-                    }
-                } else {
-                    results.iter_mut().for_each(Vec::clear);
-                    kept.push(capability);
-                }
-            });
-        }
-    });
-    stream
+    spread(stream, name, reporter, workers, logic)
 }
 
 /// Sends each batch of a [`partition`] to the worker that `owner` gives for its records.

@@ -25,32 +25,45 @@ where
     B: Clone + 'static,
     L: FnMut(&mut Vec<A>, &mut Vec<B>) -> Result<(), Failure> + 'static,
 {
+    spread(stream, name, reporter, 1, move |batch, out| logic(batch, &mut out[0]))
+}
+
+/// As [`stateless`], with so many `lists` for the results. Each is sent as a batch of its own.
+pub(super) fn spread<'s, A, B, L>(
+    stream: StreamVec<'s, Time, A>,
+    name: &str,
+    reporter: Rc<Reporter>,
+    lists: usize,
+    mut logic: L,
+) -> StreamVec<'s, Time, B>
+where
+    A: Clone + 'static,
+    B: Clone + 'static,
+    L: FnMut(&mut Vec<A>, &mut [Vec<B>]) -> Result<(), Failure> + 'static,
+{
     let mut builder = OperatorBuilder::new(name.to_owned(), stream.scope());
     let mut input = builder.new_input(stream, Pipeline);
     let (output, stream) = builder.new_output::<Vec<B>>();
     let mut output = OutputBuilder::<Time, CapacityContainerBuilder<Vec<B>>>::from(output);
     builder.set_notify_for(0, FrontierInterest::Never);
-    let mut results = Vec::new();
+    let mut results: Vec<Vec<B>> = (0..lists).map(|_| Vec::new()).collect();
     // After a failure the capabilities of what was not processed are kept: the frontier must not pass it.
     let mut kept = Vec::new();
     builder.build(move |_capabilities| {
         move |_frontiers| {
             let mut output = output.activate();
             input.for_each(|capability, batch| {
-                if kept.is_empty() {
-                    match reporter.guard(|| logic(batch, &mut results)) {
-                        Some(()) => {
-                            let mut session = output.session(&capability);
-                            if !results.is_empty() {
-                                session.give_container(&mut results);
-                            }
-                            results.clear();
-                            return;
-                        }
-                        None => results.clear(),
+                let done = kept.is_empty() && reporter.guard(|| logic(batch, &mut results)).is_some();
+                if done {
+                    let mut session = output.session(&capability);
+                    for results in results.iter_mut().filter(|results| !results.is_empty()) {
+                        session.give_container(results);
+                        results.clear();
                     }
+                } else {
+                    results.iter_mut().for_each(Vec::clear);
+                    kept.push(capability);
                 }
-                kept.push(capability);
             });
         }
     });
