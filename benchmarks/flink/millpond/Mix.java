@@ -21,12 +21,18 @@ final class Mix {
         return check;
     }
 
-    /** The check of a text as a field. All texts here are ASCII. */
+    /** The check of a text as a field: of its length and its first and last eight characters. All texts here are ASCII. */
     static long text(String text) {
-        long hash = 0xCBF29CE484222325L;
-        for (int i = 0; i < text.length(); i++) {
-            hash = (hash ^ text.charAt(i)) * 0x00000100000001B3L;
+        int length = text.length();
+        long last = length < 8 ? 0 : packed(text, length - 8, length);
+        return mix(mix(packed(text, 0, Math.min(length, 8)) ^ length) ^ last);
+    }
+
+    private static long packed(String text, int start, int end) {
+        long packed = 0;
+        for (int i = end - 1; i >= start; i--) {
+            packed = packed << 8 | text.charAt(i);
         }
-        return hash;
+        return packed;
     }
 }

@@ -1,5 +1,8 @@
 package millpond;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /** The auction site of the Nexmark benchmark: the event with a number, the same as in Rust, where its parameters are told. */
@@ -85,6 +88,36 @@ final class Site {
     };
     private static final String[] CHANNELS = {"Google", "Facebook", "Baidu", "Apple"};
 
+    /** Where a bid comes from. The standard generator keeps them as well. */
+    private record Channel(String name, String url) {}
+
+    /** Made once, the hot ones first. */
+    private static final class Channels {
+        static final Channel[] ALL = new Channel[CHANNELS.length + (int) OTHER_CHANNELS];
+
+        static {
+            for (int place = 0; place < ALL.length; place++) {
+                Random random = new Random(~(long) place);
+                String url =
+                        "https://www.nexmark.com/" + random.letters(4) + "/" + random.letters(4) + "/"
+                                + random.letters(4) + "/item.htm?query=1";
+                int other = place - CHANNELS.length;
+                if (other < 0) {
+                    ALL[place] = new Channel(CHANNELS[place], url);
+                } else {
+                    String id = random.below(10) > 0 ? "&channel_id=" + Math.abs(Integer.reverse(other)) : "";
+                    ALL[place] = new Channel("channel-" + other, url + id);
+                }
+            }
+        }
+    }
+
+    private static Channel someChannel(Random random) {
+        boolean hot = random.below(HOT_CHANNELS) != 0;
+        long place = hot ? random.below(CHANNELS.length) : CHANNELS.length + random.below(OTHER_CHANNELS);
+        return Channels.ALL[(int) place];
+    }
+
     private static final long[] PRICES = new long[1025];
 
     static {
@@ -97,6 +130,9 @@ final class Site {
 
     /** The random numbers of an event. */
     private static final class Random {
+        private static final VarHandle EIGHT_BYTES =
+                MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+        private static final long EVERY_OTHER = 0x00FF00FF00FF00FFL;
         private long state;
 
         Random(long event) {
@@ -119,15 +155,19 @@ final class Site {
         }
 
         String letters(long length) {
-            byte[] letters = new byte[(int) length];
-            for (int i = 0; i < letters.length; ) {
-                long drawn = next();
-                for (int end = Math.min(i + 8, letters.length); i < end; i++) {
-                    letters[i] = (byte) ('a' + ((drawn & 0xFF) * 26 >> 8));
-                    drawn >>>= 8;
-                }
+            // Eight at a time; what is too many is cut off.
+            byte[] letters = new byte[(int) length + 7 & ~7];
+            for (int i = 0; i < letters.length; i += 8) {
+                EIGHT_BYTES.set(letters, i, asLetters(next()));
             }
-            return new String(letters, StandardCharsets.ISO_8859_1);
+            return new String(letters, 0, (int) length, StandardCharsets.ISO_8859_1);
+        }
+
+        /** Makes a letter of each byte: 'a' and 26/256 of it. */
+        private static long asLetters(long drawn) {
+            long even = (drawn & EVERY_OTHER) * 26 >>> 8 & EVERY_OTHER;
+            long odd = (drawn >>> 8 & EVERY_OTHER) * 26 & ~EVERY_OTHER;
+            return (even | odd) + 0x6161616161616161L;
         }
 
         String extra(long size, long average) {
@@ -229,12 +269,10 @@ final class Site {
         long bidder =
                 random.below(HOT_BIDDERS) == 0 ? somePerson(n, random) : lastPerson(n) / HOT_FOR * HOT_FOR + 1;
         bid.price = random.price();
-        bid.channel =
-                random.below(HOT_CHANNELS) == 0
-                        ? "channel-" + random.below(OTHER_CHANNELS)
-                        : random.oneOf(CHANNELS);
-        bid.url = "https://www.nexmark.com/" + bid.channel + "/item.htm?query=1";
-        bid.extra = random.extra(8 * 4 + bid.channel.length() + bid.url.length(), 100);
+        Channel channel = someChannel(random);
+        bid.channel = channel.name;
+        bid.url = channel.url;
+        bid.extra = random.extra(8 * 4, 100);
         bid.auction = FIRST_AUCTION + auction;
         bid.bidder = FIRST_PERSON + bidder;
         bid.time = time(n);

@@ -1,5 +1,6 @@
 //! Queries that bring people and their auctions together.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use millpond::windows::{Tumbling, WindowResult};
@@ -15,8 +16,8 @@ use crate::work::nexmark::Event;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Seller {
     name: String,
-    city: String,
-    state: String,
+    city: Cow<'static, str>,
+    state: Cow<'static, str>,
 }
 
 /// Somebody, or an auction of theirs.
@@ -62,7 +63,7 @@ impl KeyedProcess<i64, Item> for WithSeller {
 pub(super) fn local_items(events: Stream<'_, Event>, tally: &Tally) {
     let rows = events
         .flat_map(|event| match event {
-            Event::Person(person) if ["OR", "ID", "CA"].contains(&person.state.as_str()) => {
+            Event::Person(person) if ["OR", "ID", "CA"].contains(&&*person.state) => {
                 let (name, city, state) = (person.name.clone(), person.city.clone(), person.state.clone());
                 Some(Item::Seller(person.id, Seller { name, city, state }))
             }

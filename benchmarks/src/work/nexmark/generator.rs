@@ -1,5 +1,8 @@
 //! The event with a number.
 
+use std::borrow::Cow;
+
+use super::channels::some_channel;
 use super::model::{Auction, Bid, Event, Person};
 use super::random::Random;
 
@@ -21,10 +24,8 @@ const AUCTIONS_IN_FLIGHT: i64 = 100;
 const HOT_AUCTIONS: i64 = 2;
 const HOT_SELLERS: i64 = 4;
 const HOT_BIDDERS: i64 = 4;
-const HOT_CHANNELS: i64 = 2;
 /// A hot one stays so for so many ids.
 const HOT_FOR: i64 = 100;
-const OTHER_CHANNELS: i64 = 10_000;
 
 /// 2015-07-15T00:00:00Z.
 const BEGINNING: i64 = 1_436_918_400_000;
@@ -48,25 +49,16 @@ const FIRST_NAMES: [&str; 11] =
     ["Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"];
 const LAST_NAMES: [&str; 9] =
     ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
-const CHANNELS: [&str; 4] = ["Google", "Facebook", "Baidu", "Apple"];
 
 /// The event with a number, from 0.
 pub fn event(number: u64) -> Event {
     let n = number as i64;
     let mut random = Random::of(number);
     match n % TOTAL {
-        place if place < PERSONS => Event::Person(person(n, &mut random)),
-        place if place < PERSONS + AUCTIONS => Event::Auction(auction(n, &mut random)),
+        place if place < PERSONS => Event::Person(Box::new(person(n, &mut random))),
+        place if place < PERSONS + AUCTIONS => Event::Auction(Box::new(auction(n, &mut random))),
         _ => Event::Bid(bid(n, &mut random)),
     }
-}
-
-/// One text of several.
-#[inline]
-fn joined<const PARTS: usize>(parts: [&str; PARTS]) -> String {
-    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
-    parts.iter().for_each(|part| text.push_str(part));
-    text
 }
 
 fn time(n: i64) -> i64 {
@@ -93,10 +85,10 @@ fn some_person(n: i64, random: &mut Random) -> i64 {
 
 fn person(n: i64, random: &mut Random) -> Person {
     let name = format!("{} {}", random.one_of(&FIRST_NAMES), random.one_of(&LAST_NAMES));
-    let email = joined([&random.letters(7), "@", &random.letters(5), ".com"]);
+    let email = format!("{}@{}.com", random.letters(7), random.letters(5));
     let card: Vec<String> = (0..4).map(|_| format!("{:04}", random.below(10_000))).collect();
     let credit_card = card.join(" ");
-    let (city, state) = (random.one_of(&CITIES).to_owned(), random.one_of(&STATES).to_owned());
+    let (city, state) = (Cow::from(random.one_of(&CITIES)), Cow::from(random.one_of(&STATES)));
     let size = 8 + name.len() + email.len() + credit_card.len() + city.len() + state.len();
     let extra = random.extra(size as i64, 200);
     Person { id: FIRST_PERSON + last_person(n), name, email, credit_card, city, state, time: time(n), extra }
@@ -146,18 +138,14 @@ fn bid(n: i64, random: &mut Random) -> Bid {
         _ => last_person(n) / HOT_FOR * HOT_FOR + 1,
     };
     let price = random.price();
-    let channel = match random.below(HOT_CHANNELS) {
-        0 => joined(["channel-", &random.below(OTHER_CHANNELS).to_string()]),
-        _ => random.one_of(&CHANNELS).to_owned(),
-    };
-    let url = joined(["https://www.nexmark.com/", &channel, "/item.htm?query=1"]);
-    let extra = random.extra((8 * 4 + channel.len() + url.len()) as i64, 100);
+    let (channel, url) = some_channel(random);
+    let extra = random.extra(8 * 4, 100);
     Bid {
         auction: FIRST_AUCTION + auction,
         bidder: FIRST_PERSON + bidder,
         price,
-        channel,
-        url,
+        channel: channel.into(),
+        url: url.into(),
         time: time(n),
         extra,
     }

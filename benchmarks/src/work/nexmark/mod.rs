@@ -6,6 +6,7 @@
 //! is follows from its number alone, so that any number of splits, in Rust and in Java, make the same events; numbers are
 //! whole throughout, since no two languages have the same logarithm.
 
+mod channels;
 mod generator;
 mod model;
 mod random;

@@ -35,20 +35,21 @@ impl Random {
         prices[step] + (((prices[step + 1] - prices[step]) * rest) >> 16)
     }
 
-    /// So many letters.
+    /// So many letters. In line, so that the text is put together where it is to lie.
+    #[inline(always)]
     pub(super) fn letters(&mut self, length: i64) -> String {
         let length = length.max(0) as usize;
-        // Eight are drawn at a time; there is room for what is too many.
-        let mut letters = Vec::with_capacity(length + 7);
-        while letters.len() < length {
-            letters.extend_from_slice(&self.next().to_le_bytes());
+        // Eight at a time; what is too many is cut off.
+        let mut letters = vec![0; length.next_multiple_of(8)];
+        for eight in letters.chunks_exact_mut(8) {
+            eight.copy_from_slice(&as_letters(self.next()).to_le_bytes());
         }
         letters.truncate(length);
-        letters.iter_mut().for_each(|drawn| *drawn = b'a' + ((u16::from(*drawn) * 26) >> 8) as u8);
         String::from_utf8(letters).unwrap_or_default()
     }
 
     /// Letters that bring an event of `size` bytes to about `average`, give or take a fifth of what is missing.
+    #[inline(always)]
     pub(super) fn extra(&mut self, size: i64, average: i64) -> String {
         let missing = average - size;
         if missing <= 0 {
@@ -63,6 +64,15 @@ impl Random {
     pub(super) fn one_of<'a>(&mut self, texts: &[&'a str]) -> &'a str {
         texts[self.below(texts.len() as i64) as usize]
     }
+}
+
+/// Makes a letter of each byte: `a` and 26/256 of it.
+#[inline]
+fn as_letters(drawn: u64) -> u64 {
+    const EVERY_OTHER: u64 = 0x00FF_00FF_00FF_00FF;
+    let even = ((drawn & EVERY_OTHER) * 26 >> 8) & EVERY_OTHER;
+    let odd = ((drawn >> 8) & EVERY_OTHER) * 26 & !EVERY_OTHER;
+    (even | odd) + u64::from_le_bytes([b'a'; 8])
 }
 
 /// 100 · 10^(6 · i / 1024). By multiplication, which comes to the same everywhere.
@@ -87,6 +97,14 @@ mod tests {
         assert_eq!(PRICES[0], 100);
         assert!((99_999_000..=100_001_000).contains(&PRICES[1024]), "{}", PRICES[1024]);
         assert!(PRICES.is_sorted());
+    }
+
+    #[test]
+    fn each_byte_becomes_a_letter() {
+        let drawn = [0, 9, 10, 99, 128, 200, 246, 255];
+        let letters = drawn.map(|byte: u64| b'a' + (byte * 26 / 256) as u8);
+        assert_eq!(as_letters(u64::from_le_bytes(drawn.map(|byte| byte as u8))).to_le_bytes(), letters);
+        assert_eq!(Random::of(3).letters(13).len(), 13);
     }
 
     #[test]
