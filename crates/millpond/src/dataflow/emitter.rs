@@ -11,7 +11,7 @@ const BYTES: usize = 32 << 10;
 const RECORDS: usize = 1 << 10;
 
 /// How many of `D` are sent together, at most.
-const fn capacity<D>() -> usize {
+pub(crate) const fn batch_capacity<D>() -> usize {
     let size = if size_of::<D>() == 0 { 1 } else { size_of::<D>() };
     match BYTES / size {
         0 => 1,
@@ -41,7 +41,7 @@ impl<D: Clone + 'static> Emitter<D> {
             self.buffer.reserve(self.room);
         }
         self.buffer.push(record);
-        if self.buffer.len() >= const { capacity::<D>() } {
+        if self.buffer.len() >= const { batch_capacity::<D>() } {
             self.send();
         }
     }

@@ -47,16 +47,21 @@ where
     let mut output = OutputBuilder::<Time, CapacityContainerBuilder<Vec<B>>>::from(output);
     builder.set_notify_for(0, FrontierInterest::Never);
     let mut results: Vec<Vec<B>> = (0..lists).map(|_| Vec::new()).collect();
+    // How many each held the last time: as much room is made for the next.
+    let mut room = vec![0; lists];
     // After a failure the capabilities of what was not processed are kept: the frontier must not pass it.
     let mut kept = Vec::new();
     builder.build(move |_capabilities| {
         move |_frontiers| {
             let mut output = output.activate();
             input.for_each(|capability, batch| {
+                // What was sent has taken its room along.
+                results.iter_mut().zip(&room).for_each(|(results, room)| results.reserve(*room));
                 let done = kept.is_empty() && reporter.guard(|| logic(batch, &mut results)).is_some();
                 if done {
                     let mut session = output.session(&capability);
-                    for results in results.iter_mut().filter(|results| !results.is_empty()) {
+                    for (results, room) in results.iter_mut().zip(&mut room).filter(|(list, _)| !list.is_empty()) {
+                        *room = results.len();
                         session.give_container(results);
                         results.clear();
                     }

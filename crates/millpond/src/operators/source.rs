@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::part::PartSender;
 use crate::dataflow::aligned::{Operator, Outputs, Wake};
+use crate::dataflow::emitter::batch_capacity;
 use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::{Failure, UserError};
 use crate::runtime::mailbox::Notices;
@@ -294,9 +295,17 @@ impl<S: Source> Reader<S> {
                 more = true;
                 break;
             }
-            let status = split.reader.read(budget, &mut self.buffer).map_err(failed)?;
-            budget = budget.saturating_sub(self.buffer.len());
-            self.emit(&mut split, out);
+            // Little enough at a time that it is still in the processor's cache when it is sent on.
+            let portion = const { batch_capacity::<Record<S::Item>>() };
+            let status = loop {
+                let status = split.reader.read(budget.min(portion), &mut self.buffer).map_err(failed)?;
+                let read = self.buffer.len();
+                budget = budget.saturating_sub(read);
+                self.emit(&mut split, out);
+                if status != ReadStatus::More || read == 0 || budget == 0 {
+                    break status;
+                }
+            };
             more |= status == ReadStatus::More;
             split.waiting = status == ReadStatus::Waiting;
             match status {
