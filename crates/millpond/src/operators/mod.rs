@@ -2,7 +2,7 @@
 //!
 //! * [`part`]: what every one of them does to take part in a snapshot.
 //! * [`keyed_core`]: keys, states, timers and their snapshots, shared by the keyed operators.
-//! * [`keyed`]: one keyed input; [`connected`]: two keyed inputs; [`broadcast`]: a keyed input and one that all see.
+//! * [`running`]: a result for each record of a keyed input. [`keyed`]: one keyed input; [`connected`]: two keyed inputs; [`broadcast`]: a keyed input and one that all see.
 //! * [`process`]: one input without a key.
 //! * [`source`], [`sink`]: the ends of a job.
 
@@ -13,5 +13,6 @@ pub(crate) mod keyed;
 pub(crate) mod keyed_core;
 pub(crate) mod part;
 pub(crate) mod process;
+pub(crate) mod running;
 pub(crate) mod sink;
 pub(crate) mod source;

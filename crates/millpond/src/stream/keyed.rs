@@ -10,13 +10,14 @@ use timely::dataflow::channels::pact::ParallelizationContract;
 
 use super::env::{EnvInner, Kind};
 use super::plain::Stream;
-use super::record::{Data, Key, KeyedRecord};
-use crate::dataflow::aligned::{Input, aligned};
+use super::record::{Data, Key, KeyedRecord, Record};
+use crate::dataflow::aligned::{Input, Operator, aligned};
 use crate::dataflow::partition::to_owner;
 use crate::dataflow::time::Time;
 use crate::operators::context::KeyedContext;
 use crate::operators::keyed::{FromFn, KeyedOperator, KeyedProcess};
 use crate::operators::keyed_core::{self, KeyedCore};
+use crate::operators::running::RunningOperator;
 use crate::runtime::failure::UserError;
 use crate::state::codec::StateValue;
 use crate::state::evolution::Values;
@@ -110,10 +111,23 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
         kind: &'static str,
         make: impl FnOnce(&mut KeyedSetup) -> P,
     ) -> (Stream<'s, P::Out>, Stream<'s, P::Side>) {
+        self.operator(kind, make, KeyedOperator::new)
+    }
+
+    /// Adds a keyed operator: `make` declares its states, `build` puts its logic on top of them.
+    fn operator<P, L, O: Data, S: Data>(
+        self,
+        kind: &'static str,
+        make: impl FnOnce(&mut KeyedSetup) -> P,
+        build: impl FnOnce(KeyedCore<K>, P) -> L,
+    ) -> (Stream<'s, O>, Stream<'s, S>)
+    where
+        L: Operator<Left = KeyedRecord<K, T>, Out = Record<O>, Side = Record<S>>,
+    {
         let (operator, setup, process) = declare::<K, P>(&self.env, kind, vec![self.operator], self.keys, make);
         let streams = self.inner.zip(self.env.context()).map(|(stream, context)| {
             let core = KeyedCore::<K>::new(context, operator, setup);
-            aligned(by_hash(stream), context.setting(operator), |_| KeyedOperator::new(core, process))
+            aligned(by_hash(stream), context.setting(operator), |_| build(core, process))
         });
         let (main, side) = streams.unzip();
         let env = Rc::clone(&self.env);
@@ -185,15 +199,13 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
         state: impl Into<TypedDescriptor<A>>,
         fold: impl Fn(&mut A, &T) + 'static,
     ) -> Stream<'s, (K, A)> {
-        self.shorthand("fold", |setup| {
+        self.running("fold", |setup| {
             let folded = setup.value::<A>(state);
-            move |value: &T, context: &mut KeyedContext<'_, K, (K, A), ()>| {
-                let so_far = folded.update(|so_far| {
+            move |value: &T| {
+                Some(folded.update(|so_far| {
                     fold(so_far, value);
                     so_far.clone()
-                });
-                context.emit((context.key().clone(), so_far));
-                Ok(())
+                }))
             }
         })
     }
@@ -217,29 +229,24 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
         A: Aggregate<T>,
         A::Output: Data,
     {
-        self.shorthand("aggregate", |setup| {
+        self.running("aggregate", |setup| {
             let state = setup.aggregating::<T, A>(state, aggregate);
-            move |value: &T, context: &mut KeyedContext<'_, K, (K, A::Output), ()>| {
+            move |value: &T| {
                 state.add(value);
-                if let Some(result) = state.get() {
-                    context.emit((context.key().clone(), result));
-                }
-                Ok(())
+                state.get()
             }
         })
     }
 
     /// For each record, the key and how many records of it there were so far.
     pub fn count(self) -> Stream<'s, (K, u64)> {
-        self.shorthand("count", |setup| {
+        self.running("count", |setup| {
             let count = setup.value(crate::StateDescriptor::new("count").merge(|a: u64, b: u64| a + b));
-            move |_: &T, context: &mut KeyedContext<'_, K, (K, u64), ()>| {
-                let n = count.update(|n| {
+            move |_: &T| {
+                Some(count.update(|n| {
                     *n += 1;
                     *n
-                });
-                context.emit((context.key().clone(), n));
-                Ok(())
+                }))
             }
         })
     }
@@ -249,18 +256,16 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
     where
         N: Data + StateValue + Copy + Default + std::ops::AddAssign,
     {
-        self.shorthand("sum", |setup| {
+        self.running("sum", |setup| {
             let sum = setup.value(crate::StateDescriptor::new("sum").merge(|mut a: N, b: N| {
                 a += b;
                 a
             }));
-            move |value: &T, context: &mut KeyedContext<'_, K, (K, N), ()>| {
-                let total = sum.update(|sum| {
+            move |value: &T| {
+                Some(sum.update(|sum| {
                     *sum += field(value);
                     *sum
-                });
-                context.emit((context.key().clone(), total));
-                Ok(())
+                }))
             }
         })
     }
@@ -280,6 +285,15 @@ impl<'s, K: Key, T: Data> KeyedStream<'s, K, T> {
                 Ok(())
             }
         })
+    }
+
+    /// The key of each record with what comes of the record.
+    fn running<O: Data, F: FnMut(&T) -> Option<O> + 'static>(
+        self,
+        kind: &'static str,
+        make: impl FnOnce(&mut KeyedSetup) -> F,
+    ) -> Stream<'s, (K, O)> {
+        self.operator::<_, _, _, ()>(kind, make, RunningOperator::new).0
     }
 
     fn shorthand<O, F>(self, kind: &'static str, make: impl FnOnce(&mut KeyedSetup) -> F) -> Stream<'s, O>
