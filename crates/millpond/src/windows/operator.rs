@@ -108,30 +108,29 @@ where
             TimeDomain::Event => context.timestamp(),
         };
         let (rules, watermark) = (self.rules, context.watermark());
-        let is_late = |window: Window| {
+        let is_gone = |window: Window| {
             rules.domain() == TimeDomain::Event
                 && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
         };
-        let (panes, fold) = (Rc::clone(&self.panes), Rc::clone(&self.fold));
-        // A record is late if all its windows are gone.
-        let (mut gone, mut kept) = (false, false);
-        panes.add(rules.assigner, time, record, &*fold, is_late, |placed| {
-            kept |= !matches!(placed, Placed::Late);
-            match placed {
-                Placed::Late => gone = true,
-                Placed::Known(id, window) if !Self::REMEMBERS => self.again(&id, window, record, context)?,
+        let (panes, fold, trigger) = (Rc::clone(&self.panes), Rc::clone(&self.fold), Rc::clone(&self.trigger));
+        let now = rules.moment(Window::GLOBAL, context);
+        let is_quiet = |window: Window| {
+            let moment = Moment { window, complete_at: rules.complete_at(window), ..now };
+            !Self::REMEMBERS && trigger.on_record(record, &mut G::State::default(), &moment) == Verdict::Wait
+        };
+        let is_late =
+            panes.add(rules.assigner, time, record, &*fold, is_gone, is_quiet, |placed| match placed {
+                Placed::Known(id, window) if !Self::REMEMBERS => self.again(&id, window, record, context),
                 Placed::Known(id, window) => {
                     let entered = Entered { id, window, before: Some(window), absorbed: Vec::new() };
-                    self.entered(entered, record, context)?;
+                    self.entered(entered, record, context)
                 }
-                Placed::In(entered) => self.entered(entered, record, context)?,
-            }
-            Ok(())
-        })?;
-        let late = gone && !kept;
-        if late && rules.late_to_side {
+                Placed::In(entered) => self.entered(entered, record, context),
+            })?;
+        // A record is late if all its windows are gone.
+        if is_late && rules.late_to_side {
             context.emit_side(record.clone());
-        } else if late {
+        } else if is_late {
             self.late.count(rules.kind, self.subtask);
         }
         Ok(())
@@ -203,7 +202,9 @@ where
         let gone = self.rules.complete_before(timer.time);
         let mut ids = std::mem::take(&mut self.due);
         self.panes.due(self.rules.end_of(timer.time), self.rules.end_of(gone), &mut ids);
-        self.triggers.for_range(.., |id, _| ids.push(id.clone()));
+        if !self.triggers.is_empty() {
+            self.triggers.for_range(.., |id, _| ids.push(id.clone()));
+        }
         if ids.is_empty() {
             // Set by other rules than these, before a restore: so none of the windows may have the timers that it needs.
             ids = self.panes.all();
@@ -281,13 +282,13 @@ where
     ) -> Result<bool, UserError> {
         if verdict.fires() {
             let window = moment.window;
-            let key = context.key().clone();
+            let key = context.key();
             let timestamp = if window == Window::GLOBAL { context.timestamp() } else { window.last() };
             let mut outcome = Ok(());
             self.panes.look(id, |kept| {
                 let mut emit =
                     |value| context.emit_at(WindowResult { key: key.clone(), window, value }, timestamp);
-                outcome = (self.finish)(&key, window, kept, &mut emit);
+                outcome = (self.finish)(key, window, kept, &mut emit);
             });
             outcome?;
         }
@@ -300,7 +301,9 @@ where
     /// Drops a window. With the last one of the key go the timers that would keep the key.
     fn forget(&mut self, id: &P::Id, timers: Timers, context: &mut WindowContext<'_, K, In, R>) {
         self.panes.remove(id);
-        self.triggers.remove(id);
+        if !self.triggers.is_empty() {
+            self.triggers.remove(id);
+        }
         if !self.panes.is_empty() {
             return;
         }
@@ -316,11 +319,14 @@ where
 
     /// What the trigger remembers.
     fn remembered(&self, id: &P::Id) -> G::State {
-        self.triggers.get(id).unwrap_or_default()
+        if Self::REMEMBERS { self.triggers.get(id).unwrap_or_default() } else { G::State::default() }
     }
 
     /// Keeps what the trigger remembers, if it is anything.
     fn remember(&self, id: P::Id, state: G::State) {
+        if !Self::REMEMBERS {
+            return;
+        }
         if state == G::State::default() {
             self.triggers.remove(&id);
         } else if self.triggers.get(&id).as_ref() != Some(&state) {

@@ -32,8 +32,6 @@ pub(crate) enum Placed<Id> {
     Known(Id, Window),
     /// Into a window that is new, or has changed its bounds.
     In(Entered<Id>),
-    /// Nowhere: the window is over and gone.
-    Late,
 }
 
 /// The windows of a key and what is kept of them.
@@ -43,16 +41,20 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
 
     /// Declares the state.
     fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self;
-    /// Puts a record that belongs at `time` into its windows, and says of each where it went, until that fails.
+    /// Puts a record that belongs at `time` into its windows, but for those that are over and gone, and says of each where
+    /// it went, until that fails; not of windows that were there, kept their bounds, and are `quiet`. Says whether
+    /// all its windows are gone.
+    #[expect(clippy::too_many_arguments, reason = "what a record needs, from one caller")]
     fn add(
         &self,
         assigner: WindowAssigner,
         time: EventTime,
         record: &In,
         fold: &F,
-        is_late: impl Fn(Window) -> bool,
+        is_gone: impl Fn(Window) -> bool,
+        is_quiet: impl Fn(Window) -> bool,
         placed: impl FnMut(Placed<Self::Id>) -> Result<(), UserError>,
-    ) -> Result<(), UserError>;
+    ) -> Result<bool, UserError>;
     /// Lists the windows that end at `end` and those that end at `gone` or before; maybe others too. Each once.
     fn due(&self, end: EventTime, gone: EventTime, ids: &mut Vec<Self::Id>);
     /// All windows.
@@ -85,19 +87,38 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         time: EventTime,
         record: &In,
         fold: &F,
-        is_late: impl Fn(Window) -> bool,
+        is_gone: impl Fn(Window) -> bool,
+        is_quiet: impl Fn(Window) -> bool,
         mut placed: impl FnMut(Placed<Window>) -> Result<(), UserError>,
-    ) -> Result<(), UserError> {
-        assigner.each(time, |window| {
-            placed(if is_late(window) {
-                Placed::Late
-            } else if self.0.update(&window, |kept| fold.add(kept, record)).is_some() {
-                Placed::Known(window, window)
-            } else {
-                self.0.insert(window, fold.first(record));
-                Placed::In(Entered { id: window, window, before: None, absorbed: Vec::new() })
-            })
-        })
+    ) -> Result<bool, UserError> {
+        // Mostly all the windows are there, and nothing is to be done but to add to each.
+        let (mut gone, mut kept, mut more) = (false, false, false);
+        let windows = assigner.windows(time).filter(|window| {
+            let is_gone = is_gone(*window);
+            gone |= is_gone;
+            !is_gone
+        });
+        self.0.update_each(windows, |window, pane| {
+            kept = true;
+            match pane {
+                Some(pane) => {
+                    fold.add(pane, record);
+                    more |= !is_quiet(window);
+                }
+                None => more = true,
+            }
+        });
+        if more {
+            for window in assigner.windows(time).filter(|window| !is_gone(*window)) {
+                if !self.0.contains(&window) {
+                    self.0.insert(window, fold.first(record));
+                    placed(Placed::In(Entered { id: window, window, before: None, absorbed: Vec::new() }))?;
+                } else if !is_quiet(window) {
+                    placed(Placed::Known(window, window))?;
+                }
+            }
+        }
+        Ok(gone && !kept)
     }
 
     fn due(&self, end: EventTime, gone: EventTime, ids: &mut Vec<Window>) {
@@ -148,10 +169,11 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
         time: EventTime,
         record: &In,
         fold: &F,
-        is_late: impl Fn(Window) -> bool,
+        is_gone: impl Fn(Window) -> bool,
+        is_quiet: impl Fn(Window) -> bool,
         mut placed: impl FnMut(Placed<EventTime>) -> Result<(), UserError>,
-    ) -> Result<(), UserError> {
-        assigner.each(time, |alone| {
+    ) -> Result<bool, UserError> {
+        for alone in assigner.windows(time) {
             let mut window = alone;
             let (mut first, mut others) = (None, Vec::new());
             self.meet(alone, |session| {
@@ -161,29 +183,30 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
                     Some(_) => others.push(session.start),
                 }
             });
-            placed(match first {
-                None if is_late(alone) => Placed::Late,
+            match first {
+                None if is_gone(alone) => return Ok(true),
                 // Its start stays, so it stays where it is.
                 Some(session) if others.is_empty() && session.start == window.start => {
                     self.0.update(&window.start, |pane| {
                         pane.end = window.end;
                         fold.add(&mut pane.kept, record);
                     });
-                    if session == window {
-                        Placed::Known(window.start, window)
-                    } else {
+                    if session != window {
                         let before = Some(session);
-                        Placed::In(Entered { id: window.start, window, before, absorbed: Vec::new() })
+                        placed(Placed::In(Entered { id: window.start, window, before, absorbed: Vec::new() }))?;
+                    } else if !is_quiet(window) {
+                        placed(Placed::Known(window.start, window))?;
                     }
                 }
                 _ => {
                     let absorbed: Vec<EventTime> =
                         first.iter().map(|session| session.start).chain(others).collect();
                     self.unite(window, &absorbed, record, fold);
-                    Placed::In(Entered { id: window.start, window, before: None, absorbed })
+                    placed(Placed::In(Entered { id: window.start, window, before: None, absorbed }))?;
                 }
-            })
-        })
+            }
+        }
+        Ok(false)
     }
 
     /// All: the end of a session is not what it is found by.
