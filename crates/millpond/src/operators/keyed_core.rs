@@ -249,6 +249,7 @@ impl<K: Key> KeyedCore<K> {
             while let Some(time) = store.borrow_mut().due(up_to, slots) {
                 for slots in slots.chunks(TIMERS_AHEAD) {
                     states.touch(slots);
+                    store.borrow().touch(slots);
                     for slot in slots {
                         states.select(*slot);
                         if store.borrow_mut().take(time, *slot) {

@@ -20,7 +20,7 @@ pub(crate) struct Calendar {
     hints: usize,
 }
 
-/// The slots of a moment, in the order in which they came.
+/// The slots of a moment, in any order.
 enum Slots {
     One(Slot),
     Many(Vec<Slot>),
@@ -68,12 +68,13 @@ impl Calendar {
         self.moments.first_key_value().map(|(time, _)| *time)
     }
 
-    /// Takes out the first moment, if it is at or before `now`, and puts the slots that it had into `slots`.
+    /// Takes out the first moment, if it is at or before `now`, and puts the slots that it had into `slots`, in order.
     pub(crate) fn take_first(&mut self, now: EventTime, slots: &mut Vec<Slot>) -> Option<EventTime> {
         let first = self.moments.first_entry().filter(|first| *first.key() <= now)?;
         let (time, taken) = first.remove_entry();
         slots.clear();
         slots.extend_from_slice(taken.as_slice());
+        slots.sort_unstable();
         self.hints -= slots.len();
         Some(time)
     }

@@ -38,6 +38,11 @@ impl<V: StateValue> ValueState<V> {
     {
         change(self.0.borrow_mut().slot_mut().get_or_insert_default())
     }
+    /// Changes the value in place, if there is one.
+    #[inline]
+    pub fn update_present<R>(&self, change: impl FnOnce(&mut V) -> R) -> Option<R> {
+        self.0.borrow_mut().get_mut().map(change)
+    }
     /// Removes the value.
     pub fn clear(&self) {
         self.0.borrow_mut().clear();

@@ -62,26 +62,48 @@ impl<K: Ord, V> SortedMap<K, V> {
 
     /// Puts `value` under `key`; gives back what was there.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let list = match self {
-            SortedMap::Few(list) => list,
-            SortedMap::Many(tree) => return tree.insert(key, value),
-        };
-        match place(list, &key) {
-            Ok(at) => Some(std::mem::replace(&mut list[at].1, value)),
-            Err(at) if list.len() < FEW => {
-                if list.len() == list.capacity() {
-                    // Twice as many: a key that has one entry has room for one.
-                    list.reserve_exact(list.len().max(1));
+        match self {
+            SortedMap::Few(list) => match place(list, &key) {
+                Ok(at) => Some(std::mem::replace(&mut list[at].1, value)),
+                Err(at) => {
+                    self.put(at, key, value);
+                    None
                 }
-                list.insert(at, (key, value));
-                None
+            },
+            SortedMap::Many(tree) => tree.insert(key, value),
+        }
+    }
+
+    /// Puts what `make` makes under `key`, if there is nothing; says whether it has.
+    pub(crate) fn insert_new(&mut self, key: K, make: impl FnOnce() -> V) -> bool {
+        match self {
+            SortedMap::Few(list) => match place(list, &key) {
+                Ok(_) => return false,
+                Err(at) => self.put(at, key, make()),
+            },
+            SortedMap::Many(tree) => match tree.entry(key) {
+                btree_map::Entry::Occupied(_) => return false,
+                btree_map::Entry::Vacant(entry) => {
+                    entry.insert(make());
+                }
+            },
+        }
+        true
+    }
+
+    /// Puts an entry into a list, which may become a tree.
+    fn put(&mut self, at: usize, key: K, value: V) {
+        let SortedMap::Few(list) = self else { return };
+        if list.len() < FEW {
+            if list.len() == list.capacity() {
+                // A key that has one entry has room for one.
+                list.reserve_exact(if list.len() == 1 { 3 } else { list.len().max(1) });
             }
-            Err(_) => {
-                let mut tree: BTreeMap<K, V> = std::mem::take(list).into_iter().collect();
-                tree.insert(key, value);
-                *self = SortedMap::Many(Box::new(tree));
-                None
-            }
+            list.insert(at, (key, value));
+        } else {
+            let mut tree: BTreeMap<K, V> = std::mem::take(list).into_iter().collect();
+            tree.insert(key, value);
+            *self = SortedMap::Many(Box::new(tree));
         }
     }
 
@@ -234,6 +256,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Insert(u8, u32),
+        InsertNew(u8, u32),
         Change(u8, u32),
         Remove(u8),
         /// All keys from one on go.
@@ -262,7 +285,8 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            20 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Insert(key, value)),
+            16 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Insert(key, value)),
+            4 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::InsertNew(key, value)),
             2 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Change(key, value)),
             2 => (0..40_u8).prop_map(Step::Remove),
             1 => (0..40_u8).prop_map(Step::RemoveFrom),
@@ -283,6 +307,10 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Insert(key, value) => prop_assert_eq!(map.insert(key, value), model.insert(key, value)),
+                    Step::InsertNew(key, value) => {
+                        prop_assert_eq!(map.insert_new(key, || value), !model.contains_key(&key));
+                        model.entry(key).or_insert(value);
+                    }
                     Step::Change(key, value) => {
                         if let Some(old) = map.get_mut(&key) {
                             *old = value;

@@ -75,15 +75,6 @@ impl TimerStore {
         }
     }
 
-    /// The timers of a slot.
-    #[inline]
-    fn at(&mut self, slot: Slot) -> &mut SortedMap<EventTime, Mark> {
-        if slot as usize >= self.timers.len() {
-            self.timers.grow(slot as usize + 1, SortedMap::new);
-        }
-        &mut self.timers[slot as usize]
-    }
-
     fn mark_mut(&mut self, (slot, time): (Slot, EventTime)) -> Option<&mut Mark> {
         self.timers.get_mut(slot as usize)?.get_mut(&time)
     }
@@ -95,21 +86,24 @@ impl TimerStore {
     /// Sets a timer for the current key; one that is set already stays.
     pub(crate) fn register(&mut self, time: EventTime) {
         let slot = self.cursor.slot();
-        if self.at(slot).get(&time).is_some() {
-            return;
-        }
-        let mut mark = Mark::default();
-        self.tracker.change(&mut mark, || (slot, time));
-        self.put(slot, time, mark);
+        self.put(slot, time, |tracker| {
+            let mut mark = Mark::default();
+            tracker.change(&mut mark, || (slot, time));
+            mark
+        });
     }
 
-    /// Adds a timer that is not there.
-    fn put(&mut self, slot: Slot, time: EventTime, mark: Mark) {
-        self.at(slot).insert(time, mark);
-        self.len += 1;
-        self.calendar.add(time, slot);
-        let TimerStore { calendar, timers, len, .. } = self;
-        calendar.prune(*len, |time, slot| timers[slot as usize].get(&time).is_some());
+    /// Adds a timer with the mark that `make` makes, unless it is there.
+    fn put(&mut self, slot: Slot, time: EventTime, make: impl FnOnce(&mut Tracker<(Slot, EventTime)>) -> Mark) {
+        if slot as usize >= self.timers.len() {
+            self.timers.grow(slot as usize + 1, SortedMap::new);
+        }
+        let TimerStore { timers, len, calendar, tracker, .. } = self;
+        if timers[slot as usize].insert_new(time, || make(tracker)) {
+            *len += 1;
+            calendar.add(time, slot);
+            calendar.prune(*len, |time, slot| timers[slot as usize].get(&time).is_some());
+        }
     }
 
     /// Takes back a timer of the current key.
@@ -151,6 +145,12 @@ impl TimerStore {
         self.calendar.take_first(now, slots)
     }
 
+    /// Brings the timers of these slots near. A record mostly needs none of its key's.
+    pub(crate) fn touch(&self, slots: &[Slot]) {
+        let timers = slots.iter().filter_map(|slot| self.timers.get(*slot as usize)?.last_of_list());
+        std::hint::black_box(timers.filter(|mark| mark.is_persisted()).count());
+    }
+
     /// Copies the timers of one slot that are due, behind the one that was copied last.
     fn copy_behind(&mut self, last: Option<(Slot, EventTime)>, budget: &mut usize) {
         let TimerStore { timers, tracker, copied, copied_slots: slot, .. } = self;
@@ -188,11 +188,6 @@ impl Store for TimerStore {
 
     fn sweep(&mut self, slot: Slot) -> bool {
         self.is_present(slot)
-    }
-
-    fn touch(&self, slots: &[Slot]) {
-        let timers = slots.iter().filter_map(|slot| self.timers.get(*slot as usize));
-        std::hint::black_box(timers.filter(|timers| timers.is_empty()).count());
     }
 
     fn expires(&self) -> bool {
@@ -237,9 +232,7 @@ impl Store for TimerStore {
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
         let times: Vec<EventTime> = codec::decode_column(batch, "timestamp")?;
         for (slot, time) in slots.iter().zip(times) {
-            if !self.has(*slot, time) {
-                self.put(*slot, time, Mark::RESTORED);
-            }
+            self.put(*slot, time, |_| Mark::RESTORED);
         }
         Ok(())
     }
@@ -252,7 +245,7 @@ impl Store for TimerStore {
     fn restore_dead(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
         let times: Vec<EventTime> = codec::decode_column(batch, "timestamp")?;
         for (slot, time) in slots.iter().zip(times) {
-            if self.at(*slot).remove(&time).is_some() {
+            if self.timers.get_mut(*slot as usize).and_then(|timers| timers.remove(&time)).is_some() {
                 self.len -= 1;
                 self.calendar.remove(time, *slot);
             }
@@ -309,8 +302,7 @@ impl Store for TimerStore {
         while let Some((time, flags)) = spilled_timer(&mut section)? {
             let id = (slot, EventTime::from_millis(time));
             if flags & LIVE != 0 {
-                let mark = self.tracker.faulted_in(fresh && flags & CHANGED != 0, || id);
-                self.put(slot, id.1, mark);
+                self.put(slot, id.1, |tracker| tracker.faulted_in(fresh && flags & CHANGED != 0, || id));
                 live += 1;
             } else if fresh && self.tracker.remove(Mark::RESTORED, || id) {
                 self.cursor.tombstone(slot);

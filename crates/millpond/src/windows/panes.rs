@@ -26,14 +26,6 @@ pub(crate) struct Entered<Id> {
     pub(crate) absorbed: Vec<Id>,
 }
 
-/// Where a record went.
-pub(crate) enum Placed<Id> {
-    /// Into a window that was there, and has the bounds that it had.
-    Known(Id, Window),
-    /// Into a window that is new, or has changed its bounds.
-    In(Entered<Id>),
-}
-
 /// The windows of a key and what is kept of them.
 pub(crate) trait Panes<In, F: Fold<In>>: 'static {
     /// What a window is found by.
@@ -42,8 +34,8 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
     /// Declares the state.
     fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self;
     /// Puts a record that belongs at `time` into its windows, but for those that are over and gone, and says of each where
-    /// it went, until that fails; not of windows that were there, kept their bounds, and are `quiet`. Says whether
-    /// all its windows are gone.
+    /// it went, until that fails; but nothing of a window that was there and is quiet, given its bounds before and after. Says
+    /// whether all the windows are gone.
     #[expect(clippy::too_many_arguments, reason = "what a record needs, from one caller")]
     fn add(
         &self,
@@ -52,8 +44,8 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
         record: &In,
         fold: &F,
         is_gone: impl Fn(Window) -> bool,
-        is_quiet: impl Fn(Window) -> bool,
-        placed: impl FnMut(Placed<Self::Id>) -> Result<(), UserError>,
+        is_quiet: impl Fn(Window, Window) -> bool,
+        placed: impl FnMut(Entered<Self::Id>) -> Result<(), UserError>,
     ) -> Result<bool, UserError>;
     /// Lists the windows that end at `end` and those that end at `gone` or before; maybe others too. Each once.
     fn due(&self, end: EventTime, gone: EventTime, ids: &mut Vec<Self::Id>);
@@ -88,8 +80,8 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         record: &In,
         fold: &F,
         is_gone: impl Fn(Window) -> bool,
-        is_quiet: impl Fn(Window) -> bool,
-        mut placed: impl FnMut(Placed<Window>) -> Result<(), UserError>,
+        is_quiet: impl Fn(Window, Window) -> bool,
+        mut placed: impl FnMut(Entered<Window>) -> Result<(), UserError>,
     ) -> Result<bool, UserError> {
         // Mostly all the windows are there, and nothing is to be done but to add to each.
         let (mut gone, mut kept, mut more) = (false, false, false);
@@ -103,19 +95,22 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
             match pane {
                 Some(pane) => {
                     fold.add(pane, record);
-                    more |= !is_quiet(window);
+                    more |= !is_quiet(window, window);
                 }
                 None => more = true,
             }
         });
         if more {
             for window in assigner.windows(time).filter(|window| !is_gone(*window)) {
+                let mut before = None;
                 if !self.0.contains(&window) {
                     self.0.insert(window, fold.first(record));
-                    placed(Placed::In(Entered { id: window, window, before: None, absorbed: Vec::new() }))?;
-                } else if !is_quiet(window) {
-                    placed(Placed::Known(window, window))?;
+                } else if is_quiet(window, window) {
+                    continue;
+                } else {
+                    before = Some(window);
                 }
+                placed(Entered { id: window, window, before, absorbed: Vec::new() })?;
             }
         }
         Ok(gone && !kept)
@@ -170,8 +165,8 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
         record: &In,
         fold: &F,
         is_gone: impl Fn(Window) -> bool,
-        is_quiet: impl Fn(Window) -> bool,
-        mut placed: impl FnMut(Placed<EventTime>) -> Result<(), UserError>,
+        is_quiet: impl Fn(Window, Window) -> bool,
+        mut placed: impl FnMut(Entered<EventTime>) -> Result<(), UserError>,
     ) -> Result<bool, UserError> {
         for alone in assigner.windows(time) {
             let mut window = alone;
@@ -191,18 +186,16 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
                         pane.end = window.end;
                         fold.add(&mut pane.kept, record);
                     });
-                    if session != window {
+                    if !is_quiet(session, window) {
                         let before = Some(session);
-                        placed(Placed::In(Entered { id: window.start, window, before, absorbed: Vec::new() }))?;
-                    } else if !is_quiet(window) {
-                        placed(Placed::Known(window.start, window))?;
+                        placed(Entered { id: window.start, window, before, absorbed: Vec::new() })?;
                     }
                 }
                 _ => {
                     let absorbed: Vec<EventTime> =
                         first.iter().map(|session| session.start).chain(others).collect();
                     self.unite(window, &absorbed, record, fold);
-                    placed(Placed::In(Entered { id: window.start, window, before: None, absorbed }))?;
+                    placed(Entered { id: window.start, window, before: None, absorbed })?;
                 }
             }
         }
