@@ -245,8 +245,10 @@ impl<K: Key> KeyedCore<K> {
         let KeyedCore { states, slots, timers, .. } = self;
         let at = Cell::new((EventTime::MIN, 0));
         let fire = || {
-            // A timer may set others, also for a moment that has passed: the first one is looked for anew each time.
-            while let Some(time) = store.borrow_mut().due(up_to, slots) {
+            loop {
+                // A timer may set others, also for a moment that has passed: the first one is looked for anew each time.
+                let first = store.borrow_mut().due(up_to, slots);
+                let Some(time) = first else { return Ok(()) };
                 for slots in slots.chunks(TIMERS_AHEAD) {
                     states.touch(slots);
                     store.borrow().touch(slots);
@@ -261,7 +263,6 @@ impl<K: Key> KeyedCore<K> {
                     }
                 }
             }
-            Ok(())
         };
         name_failing(fire, || Due { time: at.get().0, key: states.key(at.get().1) })?;
         self.states.settle();
