@@ -26,9 +26,14 @@ struct Open {
 }
 
 impl Open {
+    /// Whether a bid is the highest so far of those that were made in time.
+    fn is_topped(&self, time: i64, price: i64) -> bool {
+        (self.time..=self.expires).contains(&time) && self.highest < Some(price)
+    }
+
     fn bid(&mut self, time: i64, price: i64) {
-        if (self.time..=self.expires).contains(&time) {
-            self.highest = self.highest.max(Some(price));
+        if self.is_topped(time, price) {
+            self.highest = Some(price);
         }
     }
 }
@@ -59,12 +64,16 @@ impl KeyedProcess<i64, Deed> for Ending {
                 context.set_event_timer(EventTime::from_millis(expires));
             }
             Deed::Bid { time, price, .. } => {
-                if self.open.with(|open| open.is_none()) {
-                    self.early.add((time, price));
-                    context.set_event_timer(EventTime::from_millis(time));
-                } else if let Some(mut open) = self.open.get() {
-                    open.bid(time, price);
-                    self.open.set(open);
+                match self.open.with(|open| open.map(|open| open.is_topped(time, price))) {
+                    // Most bids change nothing.
+                    Some(false) => {}
+                    Some(true) => {
+                        self.open.update_present(|open| open.bid(time, price));
+                    }
+                    None => {
+                        self.early.add((time, price));
+                        context.set_event_timer(EventTime::from_millis(time));
+                    }
                 }
             }
         }

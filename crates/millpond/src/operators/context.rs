@@ -78,10 +78,10 @@ pub struct KeyedContext<'a, K, O: Data, S: Data> {
     pub(crate) timers: &'a Timers,
 }
 
-impl<K, O: Data, S: Data> KeyedContext<'_, K, O, S> {
+impl<'a, K, O: Data, S: Data> KeyedContext<'a, K, O, S> {
     /// The key of the record or timer at hand.
     #[inline]
-    pub fn key(&self) -> &K {
+    pub fn key(&self) -> &'a K {
         self.key
     }
     /// Sends a record, with the timestamp of the record or timer at hand.

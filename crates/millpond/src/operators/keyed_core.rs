@@ -1,6 +1,6 @@
 //! What the keyed operators share: keys, states, timers, and their part in snapshots.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::context::{Context, KeyedContext, TimeDomain, Timer, Timers};
 use super::part::{Frozen, PartSender};
 use crate::dataflow::aligned::{Outputs, Wake};
 use crate::runtime::context::WorkerContext;
-use crate::runtime::failure::{Failure, UserError, for_each_place, for_each_record};
+use crate::runtime::failure::{Failure, UserError, for_each_place, name_failing};
 use crate::state::codec;
 use crate::state::descriptor::{StateDeclaration, StateDescriptor};
 use crate::state::evolution::{Sides, Values};
@@ -29,6 +29,8 @@ use crate::time::EventTime;
 const COPY_TIME: Duration = Duration::from_millis(1);
 /// Rows that are copied between two looks at the clock.
 const COPY_SLICE: usize = 1 << 9;
+/// Keys that are brought near together before their timers fire.
+const TIMERS_AHEAD: usize = 256;
 /// How often expired entries are looked for while nothing else happens.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -51,7 +53,7 @@ pub(crate) struct KeyedCore<K> {
     part: PartSender,
     frozen: Option<Frozen>,
     now: EventTime,
-    /// Where the keys of the batch at hand are; for its room.
+    /// Where the keys of the batch or the moment at hand are; for its room.
     slots: Vec<Slot>,
 }
 
@@ -239,17 +241,32 @@ impl<K: Key> KeyedCore<K> {
         out: &mut Outputs<Record<O>, Record<S>>,
         on_timer: &mut impl FnMut(Timer, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
     ) -> Result<(), Failure> {
-        loop {
-            let Some((time, slot)) = store.borrow_mut().pop(up_to) else { return Ok(()) };
-            let key = self.states.select_slot(slot);
-            let due = Due { key, timer: Timer { time, domain } };
-            for_each_record(std::slice::from_ref(&due), |due| {
-                let watermark = self.watermark.max(self.floor);
-                let plain = Context { out, timestamp: time, watermark, now: self.now };
-                on_timer(due.timer, &mut KeyedContext { plain, key: &due.key, timers: &self.timers })
-            })?;
-            self.states.settle();
-        }
+        let (watermark, now) = (self.watermark.max(self.floor), self.now);
+        let KeyedCore { states, slots, timers, .. } = self;
+        let at = Cell::new((EventTime::MIN, 0));
+        let fire = || {
+            loop {
+                // A timer may set others, also for a moment that has passed: the first one is looked for anew each time.
+                let first = store.borrow_mut().due(up_to, slots);
+                let Some(time) = first else { return Ok(()) };
+                for slots in slots.chunks(TIMERS_AHEAD) {
+                    states.touch(slots);
+                    store.borrow().touch(slots);
+                    for slot in slots {
+                        states.select(*slot);
+                        if store.borrow_mut().take(time, *slot) {
+                            at.set((time, *slot));
+                            let plain = Context { out, timestamp: time, watermark, now };
+                            let mut context = KeyedContext { plain, key: states.key(*slot), timers };
+                            on_timer(Timer { time, domain }, &mut context)?;
+                        }
+                    }
+                }
+            }
+        };
+        name_failing(fire, || Due { time: at.get().0, key: states.key(at.get().1) })?;
+        self.states.settle();
+        Ok(())
     }
 
     /// Marks the snapshot of `epoch`; the copying follows in slices.
@@ -279,14 +296,14 @@ impl<K: Key> KeyedCore<K> {
 }
 
 /// A timer of a key, as an error shows it.
-struct Due<K> {
-    key: K,
-    timer: Timer,
+struct Due<'a, K> {
+    time: EventTime,
+    key: &'a K,
 }
 
-impl<K: Debug> Debug for Due<K> {
+impl<K: Debug> Debug for Due<'_, K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "timer at {} (key {:?})", self.timer.time, self.key)
+        write!(f, "timer at {} (key {:?})", self.time, self.key)
     }
 }
 

@@ -169,6 +169,19 @@ pub(crate) fn for_each_place<T: Debug>(
     }
 }
 
+/// Runs `logic`. If it fails or panics, the failure names what it was `at`.
+#[inline]
+pub(crate) fn name_failing<D: Debug>(
+    logic: impl FnOnce() -> Result<(), UserError>,
+    at: impl FnOnce() -> D,
+) -> Result<(), Failure> {
+    match catch_unwind(AssertUnwindSafe(logic)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Failure::on(&at(), chain(error.as_ref()), Prospect::of(error.as_ref()))),
+        Err(panic) => Err(Failure::on(&at(), panicked(panic.as_ref()), Prospect::Uncertain)),
+    }
+}
+
 /// An error and its causes, in one line.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();

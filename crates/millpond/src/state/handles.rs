@@ -38,6 +38,11 @@ impl<V: StateValue> ValueState<V> {
     {
         change(self.0.borrow_mut().slot_mut().get_or_insert_default())
     }
+    /// Changes the value in place, if there is one.
+    #[inline]
+    pub fn update_present<R>(&self, change: impl FnOnce(&mut V) -> R) -> Option<R> {
+        self.0.borrow_mut().get_mut().map(change)
+    }
     /// Removes the value.
     pub fn clear(&self) {
         self.0.borrow_mut().clear();
@@ -99,6 +104,12 @@ impl<M: StateValue + Ord, V: StateValue> MapState<M, V> {
     #[inline]
     pub fn update<R>(&self, key: &M, change: impl FnOnce(&mut V) -> R) -> Option<R> {
         self.0.borrow_mut().get_mut(key).map(change)
+    }
+    /// Changes the values under several keys in place; where there is none, `change` is shown that. Keys that fall are found
+    /// in one walk. `change` must not touch this state.
+    #[inline]
+    pub fn update_each(&self, keys: impl IntoIterator<Item = M>, change: impl FnMut(M, Option<&mut V>)) {
+        self.0.borrow_mut().update_each(keys.into_iter(), change);
     }
     /// Changes the value under `key` in place; where there is none, one made by `default`.
     pub fn upsert<R>(&self, key: M, default: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> R) -> R {

@@ -164,9 +164,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     {
         slots.clear();
         self.keys.guess(keys.clone().map(|(hash, _)| hash), slots);
-        for state in &self.states {
-            state.store.borrow().touch(slots);
-        }
+        self.touch(slots);
         for (slot, (hash, key)) in slots.iter_mut().zip(keys) {
             let (found, new) = self.keys.confirm(*slot, hash, key);
             if new {
@@ -176,20 +174,27 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         }
     }
 
+    /// Brings what the states have in these slots near.
+    pub(crate) fn touch(&self, slots: &[Slot]) {
+        for state in &self.states {
+            state.store.borrow().touch(slots);
+        }
+    }
+
     /// Moves to the key in `slot`.
     #[inline]
-    pub(crate) fn select(&mut self, slot: Slot) {
+    pub(crate) fn select(&self, slot: Slot) {
         self.cursor.slot.set(slot);
     }
 
-    /// Moves to the key in `slot`, and gives it.
-    pub(crate) fn select_slot(&mut self, slot: Slot) -> K {
-        self.cursor.slot.set(slot);
-        self.keys.key(slot).clone()
+    /// The key in `slot`.
+    #[inline]
+    pub(crate) fn key(&self, slot: Slot) -> &K {
+        self.keys.key(slot)
     }
 
-    /// Forgets the keys of which nothing is left. To be called after each batch, when no slot that was found is needed any
-    /// more, and after each timer.
+    /// Forgets the keys of which nothing is left. To be called after each batch and after timers, when no slot that was found
+    /// is needed any more.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if !self.cursor.emptied.borrow().is_empty() {

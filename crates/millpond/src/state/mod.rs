@@ -7,6 +7,7 @@
 //! * [`value`], [`map`], [`timers`]: the stores, each indexed by slot. Lists, reducing and aggregating states are
 //!   values with a hand to hold them ([`handles`]).
 //! * [`slabs`]: a list that grows without moving what it has; the stores and what is copied of them are made of it.
+//! * [`calendar`]: when timers are due, and whose they are.
 //! * [`sorted`]: a sorted map that mostly has a few entries: what a map state has of a key.
 //! * [`operator`]: state of an operator that belongs to no key.
 //! * [`rows`]: frozen rows on their way into a chunk; [`codec`]: between Rust values and Arrow columns.
@@ -15,6 +16,7 @@
 //! * [`spill`]: keys on disk, if there are more than memory holds.
 //! * [`setup`]: what a process function declares its states with.
 
+mod calendar;
 pub(crate) mod codec;
 pub(crate) mod descriptor;
 pub(crate) mod evolution;
@@ -32,5 +34,7 @@ pub(crate) mod slot_table;
 pub(crate) mod sorted;
 pub(crate) mod spill;
 pub(crate) mod timers;
+#[cfg(test)]
+mod timers_tests;
 pub(crate) mod tracker;
 pub(crate) mod value;

@@ -35,6 +35,15 @@ impl<K: Ord, V> SortedMap<K, V> {
         matches!(self, SortedMap::Few(list) if list.is_empty())
     }
 
+    /// The greatest entry, of a list.
+    #[inline]
+    pub(crate) fn last_of_list(&self) -> Option<&V> {
+        match self {
+            SortedMap::Few(list) => list.last().map(|(_, value)| value),
+            SortedMap::Many(_) => None,
+        }
+    }
+
     #[inline]
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         match self {
@@ -53,26 +62,48 @@ impl<K: Ord, V> SortedMap<K, V> {
 
     /// Puts `value` under `key`; gives back what was there.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let list = match self {
-            SortedMap::Few(list) => list,
-            SortedMap::Many(tree) => return tree.insert(key, value),
-        };
-        match place(list, &key) {
-            Ok(at) => Some(std::mem::replace(&mut list[at].1, value)),
-            Err(at) if list.len() < FEW => {
-                if list.len() == list.capacity() {
-                    // Twice as many: a key that has one entry has room for one.
-                    list.reserve_exact(list.len().max(1));
+        match self {
+            SortedMap::Few(list) => match place(list, &key) {
+                Ok(at) => Some(std::mem::replace(&mut list[at].1, value)),
+                Err(at) => {
+                    self.put(at, key, value);
+                    None
                 }
-                list.insert(at, (key, value));
-                None
+            },
+            SortedMap::Many(tree) => tree.insert(key, value),
+        }
+    }
+
+    /// Puts what `make` makes under `key`, if there is nothing; says whether it has.
+    pub(crate) fn insert_new(&mut self, key: K, make: impl FnOnce() -> V) -> bool {
+        match self {
+            SortedMap::Few(list) => match place(list, &key) {
+                Ok(_) => return false,
+                Err(at) => self.put(at, key, make()),
+            },
+            SortedMap::Many(tree) => match tree.entry(key) {
+                btree_map::Entry::Occupied(_) => return false,
+                btree_map::Entry::Vacant(entry) => {
+                    entry.insert(make());
+                }
+            },
+        }
+        true
+    }
+
+    /// Puts an entry into a list, which may become a tree.
+    fn put(&mut self, at: usize, key: K, value: V) {
+        let SortedMap::Few(list) = self else { return };
+        if list.len() < FEW {
+            if list.len() == list.capacity() {
+                // A key that has one entry has room for one.
+                list.reserve_exact(if list.len() == 1 { 3 } else { list.len().max(1) });
             }
-            Err(_) => {
-                let mut tree: BTreeMap<K, V> = std::mem::take(list).into_iter().collect();
-                tree.insert(key, value);
-                *self = SortedMap::Many(Box::new(tree));
-                None
-            }
+            list.insert(at, (key, value));
+        } else {
+            let mut tree: BTreeMap<K, V> = std::mem::take(list).into_iter().collect();
+            tree.insert(key, value);
+            *self = SortedMap::Many(Box::new(tree));
         }
     }
 
@@ -125,6 +156,30 @@ impl<K: Ord, V> SortedMap<K, V> {
             SortedMap::Many(tree) => (&mut [][..], (!is_reversed(&range)).then(|| tree.range_mut(range))),
         };
         list.iter_mut().map(|(key, value)| (&*key, value)).chain(tree.into_iter().flatten())
+    }
+
+    /// Shows what is under each of `keys`, to be changed. Keys that fall are found in one walk.
+    #[inline]
+    pub(crate) fn each_mut(&mut self, keys: impl Iterator<Item = K>, mut show: impl FnMut(K, Option<&mut V>)) {
+        let list = match self {
+            SortedMap::Few(list) => list,
+            SortedMap::Many(tree) => {
+                return keys.for_each(|key| {
+                    let value = tree.get_mut(&key);
+                    show(key, value);
+                });
+            }
+        };
+        // All that is less than what was looked for last is before this place.
+        let mut behind = list.len();
+        keys.for_each(|key| {
+            if list.get(behind).is_some_and(|(other, _)| *other <= key) {
+                behind = list.len();
+            }
+            let found = place(&list[..behind], &key);
+            behind = found.unwrap_or_else(|at| at);
+            show(key, found.ok().map(|at| &mut list[at].1));
+        });
     }
 
     /// All entries, in order.
@@ -201,11 +256,13 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Insert(u8, u32),
+        InsertNew(u8, u32),
         Change(u8, u32),
         Remove(u8),
         /// All keys from one on go.
         RemoveFrom(u8),
         Range(Bound<u8>, Bound<u8>, u32),
+        Each(Vec<u8>, u32),
     }
 
     fn bound() -> impl Strategy<Value = Bound<u8>> {
@@ -216,13 +273,25 @@ mod tests {
         ]
     }
 
+    /// Mostly in falling order.
+    fn keys() -> impl Strategy<Value = Vec<u8>> {
+        (prop::collection::vec(0..40_u8, 0..9), prop::bool::weighted(0.7)).prop_map(|(mut keys, fall)| {
+            if fall {
+                keys.sort_unstable_by(|one, other| other.cmp(one));
+            }
+            keys
+        })
+    }
+
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            20 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Insert(key, value)),
+            16 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Insert(key, value)),
+            4 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::InsertNew(key, value)),
             2 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Change(key, value)),
             2 => (0..40_u8).prop_map(Step::Remove),
             1 => (0..40_u8).prop_map(Step::RemoveFrom),
             2 => (bound(), bound(), any::<u32>()).prop_map(|(start, end, add)| Step::Range(start, end, add)),
+            2 => (keys(), any::<u32>()).prop_map(|(keys, add)| Step::Each(keys, add)),
         ]
     }
 
@@ -238,6 +307,10 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Insert(key, value) => prop_assert_eq!(map.insert(key, value), model.insert(key, value)),
+                    Step::InsertNew(key, value) => {
+                        prop_assert_eq!(map.insert_new(key, || value), !model.contains_key(&key));
+                        model.entry(key).or_insert(value);
+                    }
                     Step::Change(key, value) => {
                         if let Some(old) = map.get_mut(&key) {
                             *old = value;
@@ -255,6 +328,19 @@ mod tests {
                         prop_assert_eq!(found, in_range(&model, (start, end)));
                         map.range_mut((start, end)).for_each(|(_, value)| *value = value.wrapping_add(add));
                         model.iter_mut().filter(|(key, _)| (start, end).contains(key)).for_each(|(_, value)| *value = value.wrapping_add(add));
+                    }
+                    Step::Each(keys, add) => {
+                        let mut seen = Vec::new();
+                        map.each_mut(keys.iter().copied(), |key, value| {
+                            seen.push((key, value.as_deref().copied()));
+                            value.into_iter().for_each(|value| *value = value.wrapping_add(add));
+                        });
+                        let mut expected = Vec::new();
+                        for key in keys {
+                            expected.push((key, model.get(&key).copied()));
+                            model.entry(key).and_modify(|value| *value = value.wrapping_add(add));
+                        }
+                        prop_assert_eq!(seen, expected);
                     }
                 }
                 prop_assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));

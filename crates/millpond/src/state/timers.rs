@@ -1,6 +1,7 @@
 //! The store for timers: one clock, any number of keys.
+//!
+//! What a key has is a map by time, tracked entry by entry as a map state is. The calendar says which keys to look at when.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,12 +9,14 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, FieldRef};
 
+use super::calendar::Calendar;
 use super::codec;
 use super::evolution::{Outcome, Trouble};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::Rows;
 use super::slabs::Slabs;
+use super::sorted::SortedMap;
 use super::spill::pack;
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
@@ -21,13 +24,16 @@ use super::tracker::{Extent, Mark, Next, Tracker};
 use crate::error::Error;
 use crate::time::EventTime;
 
-/// Timers by time, then slot. A key has at most one timer for a moment.
+/// Timers by slot, then time. A key has at most one timer for a moment.
 pub(crate) struct TimerStore {
     cursor: Rc<Cursor>,
-    timers: BTreeMap<(EventTime, Slot), Mark>,
-    /// Timers of each slot.
-    counts: Slabs<u32>,
-    tracker: Tracker<(EventTime, Slot)>,
+    timers: Slabs<SortedMap<EventTime, Mark>>,
+    /// Timers of all keys together.
+    len: usize,
+    calendar: Calendar,
+    tracker: Tracker<(Slot, EventTime)>,
+    /// How many slots have been copied of a snapshot that takes everything.
+    copied_slots: Slot,
     copied: TimerRows,
 }
 
@@ -39,7 +45,7 @@ struct TimerRows {
 }
 
 impl TimerRows {
-    fn push(&mut self, (time, slot): (EventTime, Slot), deleted: bool) {
+    fn push(&mut self, (slot, time): (Slot, EventTime), deleted: bool) {
         self.slots.push(slot);
         self.times.push(time.as_millis());
         self.deleted.push(deleted);
@@ -60,93 +66,124 @@ impl TimerStore {
     pub(crate) fn new(cursor: Rc<Cursor>) -> Self {
         TimerStore {
             cursor,
-            timers: BTreeMap::new(),
-            counts: Slabs::new(),
+            timers: Slabs::new(),
+            len: 0,
+            calendar: Calendar::default(),
             tracker: Tracker::new(),
+            copied_slots: 0,
             copied: TimerRows::default(),
         }
     }
 
-    #[inline]
-    fn grow(&mut self, slot: Slot) {
-        if slot as usize >= self.counts.len() {
-            self.counts.grow(slot as usize + 1, || 0);
-        }
+    fn mark_mut(&mut self, (slot, time): (Slot, EventTime)) -> Option<&mut Mark> {
+        self.timers.get_mut(slot as usize)?.get_mut(&time)
+    }
+
+    fn has(&self, slot: Slot, time: EventTime) -> bool {
+        self.timers.get(slot as usize).is_some_and(|timers| timers.get(&time).is_some())
     }
 
     /// Sets a timer for the current key; one that is set already stays.
     pub(crate) fn register(&mut self, time: EventTime) {
         let slot = self.cursor.slot();
-        self.grow(slot);
-        let TimerStore { timers, counts, tracker, .. } = self;
-        timers.entry((time, slot)).or_insert_with(|| {
-            counts[slot as usize] += 1;
+        self.put(slot, time, |tracker| {
             let mut mark = Mark::default();
-            tracker.change(&mut mark, || (time, slot));
+            tracker.change(&mut mark, || (slot, time));
             mark
         });
     }
 
-    /// Takes back a timer of the current key.
-    pub(crate) fn delete(&mut self, time: EventTime) {
-        let id = (time, self.cursor.slot());
-        if let Some(mark) = self.timers.remove(&id) {
-            self.removed(id, mark);
+    /// Adds a timer with the mark that `make` makes, unless it is there.
+    fn put(&mut self, slot: Slot, time: EventTime, make: impl FnOnce(&mut Tracker<(Slot, EventTime)>) -> Mark) {
+        if slot as usize >= self.timers.len() {
+            self.timers.grow(slot as usize + 1, SortedMap::new);
+        }
+        let TimerStore { timers, len, calendar, tracker, .. } = self;
+        if timers[slot as usize].insert_new(time, || make(tracker)) {
+            *len += 1;
+            calendar.add(time, slot);
+            calendar.prune(*len, |time, slot| timers[slot as usize].get(&time).is_some());
         }
     }
 
-    /// Notes that a timer is gone.
-    fn removed(&mut self, id: (EventTime, Slot), mut mark: Mark) {
+    /// Takes back a timer of the current key.
+    pub(crate) fn delete(&mut self, time: EventTime) {
+        let slot = self.cursor.slot();
+        if self.take(time, slot) {
+            self.calendar.remove(time, slot);
+        }
+    }
+
+    /// Takes out a timer; says whether there was one.
+    pub(crate) fn take(&mut self, time: EventTime, slot: Slot) -> bool {
+        let Some(timers) = self.timers.get_mut(slot as usize) else { return false };
+        let Some(mut mark) = timers.remove(&time) else { return false };
+        self.len -= 1;
+        if timers.is_empty() {
+            self.cursor.emptied(slot);
+        }
+        let id = (slot, time);
         if self.tracker.is_due(mark, |copied| id > *copied) {
             self.copied.push(id, false);
+            // It is in the snapshot being copied, so the next one must say that it went.
             mark = self.tracker.copied();
         }
         if self.tracker.remove(mark, || id) {
-            self.cursor.tombstone(id.1);
+            self.cursor.tombstone(slot);
         }
-        let count = &mut self.counts[id.1 as usize];
-        *count -= 1;
-        if *count == 0 {
-            self.cursor.emptied(id.1);
-        }
+        true
     }
 
-    /// The earliest timer.
+    /// The earliest moment that may have timers.
     pub(crate) fn first(&self) -> Option<EventTime> {
-        self.timers.first_key_value().map(|((time, _), _)| *time)
+        self.calendar.first()
     }
 
-    /// Takes out the earliest timer at or before `now`.
-    pub(crate) fn pop(&mut self, now: EventTime) -> Option<(EventTime, Slot)> {
-        let first = self.timers.first_entry().filter(|first| first.key().0 <= now)?;
-        let (id, mark) = first.remove_entry();
-        self.removed(id, mark);
-        Some(id)
+    /// The earliest moment at or before `now` that may have timers. Gives the slots that may have one then, each of which is
+    /// still to be [taken](TimerStore::take).
+    pub(crate) fn due(&mut self, now: EventTime, slots: &mut Vec<Slot>) -> Option<EventTime> {
+        self.calendar.take_first(now, slots)
     }
 
-    /// Copies timers that are due, behind the one that was copied last.
-    fn copy_behind(&mut self, last: Option<(EventTime, Slot)>, budget: &mut usize) {
-        let TimerStore { timers, tracker, copied, .. } = self;
-        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+    /// Brings the timers of these slots near. A record mostly needs none of its key's.
+    pub(crate) fn touch(&self, slots: &[Slot]) {
+        let timers = slots.iter().filter_map(|slot| self.timers.get(*slot as usize)?.last_of_list());
+        std::hint::black_box(timers.filter(|mark| mark.is_persisted()).count());
+    }
+
+    /// Copies the timers of one slot that are due, behind the one that was copied last.
+    fn copy_behind(&mut self, last: Option<(Slot, EventTime)>, budget: &mut usize) {
+        let TimerStore { timers, tracker, copied, copied_slots: slot, .. } = self;
+        let Some(of_slot) = timers.get_mut(*slot as usize) else { return tracker.came_to_the_end() };
+        let from = match last {
+            Some((of, time)) if of == *slot => Bound::Excluded(time),
+            _ => Bound::Unbounded,
+        };
         let mut reached = None;
-        for (id, mark) in timers.range_mut((from, Bound::Unbounded)).take(*budget + 1) {
-            if tracker.is_due(*mark, |copied| id > copied) {
-                *mark = tracker.copied();
-                copied.push(*id, false);
+        for (time, mark) in of_slot.range_mut((from, Bound::Unbounded)) {
+            if *budget == 0 {
+                break;
             }
-            *budget = budget.saturating_sub(1);
-            reached = Some(*id);
+            *budget -= 1;
+            let id = (*slot, *time);
+            if tracker.is_due(*mark, |copied| id > *copied) {
+                *mark = tracker.copied();
+                copied.push(id, false);
+            }
+            reached = Some(id);
         }
-        match reached {
-            Some(id) => tracker.came_to(id),
-            None => tracker.came_to_the_end(),
+        if let Some(id) = reached {
+            tracker.came_to(id);
+        }
+        if *budget > 0 {
+            *slot += 1;
         }
     }
 }
 
 impl Store for TimerStore {
     fn is_present(&self, slot: Slot) -> bool {
-        self.counts.get(slot as usize).is_some_and(|count| *count > 0)
+        self.timers.get(slot as usize).is_some_and(|timers| !timers.is_empty())
     }
 
     fn sweep(&mut self, slot: Slot) -> bool {
@@ -158,8 +195,9 @@ impl Store for TimerStore {
     }
 
     fn freeze(&mut self, extent: Extent, _keys: usize) -> bool {
-        let everything = self.tracker.takes_all(extent, self.timers.len());
+        let everything = self.tracker.takes_all(extent, self.len);
         self.tracker.freeze(everything);
+        self.copied_slots = 0;
         everything
     }
 
@@ -168,11 +206,11 @@ impl Store for TimerStore {
             *budget -= 1;
             match self.tracker.next() {
                 Next::Changed(id) => {
-                    if let Some(mark) = self.timers.get_mut(&id)
-                        && self.tracker.is_due(*mark, |copied| id > *copied)
-                    {
-                        *mark = self.tracker.copied();
+                    let Some(mark) = self.mark_mut(id).map(|mark| *mark) else { continue };
+                    if self.tracker.is_due(mark, |copied| id > *copied) {
                         self.copied.push(id, false);
+                        let copied = self.tracker.copied();
+                        self.mark_mut(id).into_iter().for_each(|mark| *mark = copied);
                     }
                 }
                 Next::Removed(id) => self.copied.push(id, true),
@@ -194,10 +232,7 @@ impl Store for TimerStore {
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
         let times: Vec<EventTime> = codec::decode_column(batch, "timestamp")?;
         for (slot, time) in slots.iter().zip(times) {
-            self.grow(*slot);
-            if self.timers.insert((time, *slot), Mark::RESTORED).is_none() {
-                self.counts[*slot as usize] += 1;
-            }
+            self.put(*slot, time, |_| Mark::RESTORED);
         }
         Ok(())
     }
@@ -210,34 +245,36 @@ impl Store for TimerStore {
     fn restore_dead(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
         let times: Vec<EventTime> = codec::decode_column(batch, "timestamp")?;
         for (slot, time) in slots.iter().zip(times) {
-            if self.timers.remove(&(time, *slot)).is_some() {
-                self.counts[*slot as usize] -= 1;
+            if self.timers.get_mut(*slot as usize).and_then(|timers| timers.remove(&time)).is_some() {
+                self.len -= 1;
+                self.calendar.remove(time, *slot);
             }
         }
         Ok(())
     }
 
     fn weight(&self, slot: Slot) -> usize {
-        let each = (size_of::<(EventTime, Slot)>() + size_of::<Mark>()) * 3 / 2;
-        size_of::<u32>() + self.counts.get(slot as usize).map_or(0, |count| *count as usize * each)
+        let each = (size_of::<(EventTime, Mark)>() + size_of::<Slot>()) * 3 / 2;
+        let timers = self.timers.get(slot as usize).map_or(0, SortedMap::len);
+        size_of::<SortedMap<EventTime, Mark>>() + timers * each
     }
 
     fn evict(&mut self, victims: &mut Victims) -> Result<(), Error> {
         let mut entries: Vec<(usize, i64, u8, bool)> = Vec::new();
-        let removed = self.tracker.take_removed(|(_, slot)| victims.is_victim(*slot));
-        for (time, slot) in removed {
-            if !self.timers.contains_key(&(time, slot)) {
+        let removed = self.tracker.take_removed(|(slot, _)| victims.is_victim(*slot));
+        for (slot, time) in removed {
+            if !self.has(slot, time) {
                 entries.extend(victims.place(slot).map(|place| (place, time.as_millis(), TOMBSTONE, false)));
             }
         }
-        if victims.slots.iter().any(|slot| self.is_present(*slot)) {
-            let TimerStore { timers, tracker, .. } = self;
-            timers.retain(|(time, slot), mark| {
-                let Some(place) = victims.place(*slot) else { return true };
-                let changed = if tracker.is_changed(*mark) { CHANGED } else { 0 };
+        for (place, slot) in victims.slots.iter().enumerate() {
+            let Some(timers) = self.timers.get_mut(*slot as usize).map(std::mem::take) else { continue };
+            self.len -= timers.len();
+            for (time, mark) in timers {
+                let changed = if self.tracker.is_changed(mark) { CHANGED } else { 0 };
                 entries.push((place, time.as_millis(), LIVE | changed, mark.is_stored()));
-                false
-            });
+                self.calendar.remove(time, *slot);
+            }
         }
         entries.sort_unstable();
         entries.dedup();
@@ -250,31 +287,27 @@ impl Store for TimerStore {
                     victims.timers.push((state, time, place));
                 }
             }
-            if let Some(count) = self.counts.get_mut(victims.slots[place] as usize) {
-                *count = 0;
-            }
             victims.end_section();
         }
-        let timers = &self.timers;
-        self.tracker
-            .prune(timers.len(), |tracker, id| timers.get(id).is_some_and(|mark| tracker.is_changed(*mark)));
+        let TimerStore { timers, tracker, len, calendar, .. } = self;
+        let mark = |slot: Slot, time| timers.get(slot as usize)?.get(&time);
+        tracker
+            .prune(*len, |tracker, (slot, time)| mark(*slot, *time).is_some_and(|mark| tracker.is_changed(*mark)));
+        calendar.prune(*len, |time, slot| mark(slot, time).is_some());
         Ok(())
     }
 
     fn fault_in(&mut self, slot: Slot, mut section: &[u8], fresh: bool) -> Result<u32, Error> {
         let mut live = 0;
         while let Some((time, flags)) = spilled_timer(&mut section)? {
-            let id = (EventTime::from_millis(time), slot);
+            let id = (slot, EventTime::from_millis(time));
             if flags & LIVE != 0 {
-                let mark = self.tracker.faulted_in(fresh && flags & CHANGED != 0, || id);
-                self.timers.insert(id, mark);
+                self.put(slot, id.1, |tracker| tracker.faulted_in(fresh && flags & CHANGED != 0, || id));
                 live += 1;
             } else if fresh && self.tracker.remove(Mark::RESTORED, || id) {
                 self.cursor.tombstone(slot);
             }
         }
-        self.grow(slot);
-        self.counts[slot as usize] = live;
         Ok(live)
     }
 
@@ -297,7 +330,7 @@ impl SpilledRows for TimerRows {
         while let Some((time, flags)) = spilled_timer(&mut section)? {
             let live = flags & LIVE != 0;
             if if everything { live } else { flags & (CHANGED | TOMBSTONE) != 0 } {
-                self.push((EventTime::from_millis(time), key), !live);
+                self.push((key, EventTime::from_millis(time)), !live);
             }
         }
         Ok(())

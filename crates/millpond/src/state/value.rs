@@ -133,6 +133,16 @@ impl<V: StateValue> ValueStore<V> {
         &mut self.entries[at].value
     }
 
+    /// The current key's value, if there is one, for a change: it counts as changed.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> Option<&mut V> {
+        let at = self.here();
+        if self.ttl.is_some() {
+            self.expire(at);
+        }
+        self.entries[at].value.is_some().then(|| self.slot_mut()).and_then(Option::as_mut)
+    }
+
     /// Removes the value of the current key.
     pub(crate) fn clear(&mut self) {
         let at = self.here();

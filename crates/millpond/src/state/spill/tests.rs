@@ -326,12 +326,17 @@ impl Trial {
         let mut fired = Vec::new();
         loop {
             let (up_to, more) = self.subject.states.fault_in_due(0, now).unwrap();
+            let Subject { states, timers, .. } = &mut self.subject;
+            let mut slots = Vec::new();
             loop {
-                let popped = self.subject.timers.borrow_mut().pop(up_to);
-                let Some((time, slot)) = popped else { break };
-                fired.push((time.as_millis(), self.subject.states.select_slot(slot)));
-                self.subject.states.settle();
+                let Some(time) = timers.borrow_mut().due(up_to, &mut slots) else { break };
+                for slot in &slots {
+                    if timers.borrow_mut().take(time, *slot) {
+                        fired.push((time.as_millis(), *states.key(*slot)));
+                    }
+                }
             }
+            states.settle();
             self.subject.make_room();
             if !more {
                 break;
