@@ -53,6 +53,11 @@ impl<T> Slabs<T> {
         self.0.iter().flatten()
     }
 
+    /// The items slab by slab. Two lists of one length are divided alike.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &[T]> + Clone {
+        self.0.iter().map(Vec::as_slice)
+    }
+
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
         self.0.get(at >> BITS)?.get(at & (SLAB - 1))
