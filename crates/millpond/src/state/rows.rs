@@ -46,8 +46,8 @@ pub(crate) struct KeyColumns {
 }
 
 impl KeyColumns {
-    pub(crate) fn new(field: FieldRef) -> Self {
-        KeyColumns { hashes: Slabs::new(), parts: Vec::new(), field, problem: None }
+    pub(crate) fn new(field: FieldRef, hashes: Slabs<u64>) -> Self {
+        KeyColumns { hashes, parts: Vec::new(), field, problem: None }
     }
 
     /// Takes the keys in those of `slots` that have come since the last time: as many as make whole parts, or, as no
