@@ -7,6 +7,7 @@
 //! What is large is done by several threads: while one gathers rows, another encodes them, and chunks that are ready are on
 //! their way into the store.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use tokio::runtime::Handle;
 use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
-use crate::state::rows::KeyedRows;
+use crate::state::rows::{KeyedRows, Room};
 use crate::state::spill::part::SpilledPart;
 
 /// About how many rows a chunk has at most.
@@ -81,6 +82,7 @@ impl Writer {
             epoch: 0,
             seen: BTreeMap::new(),
             held: Vec::new(),
+            room: Cell::default(),
         };
         let thread = std::thread::Builder::new()
             .name(format!("snapshot-{worker}"))
@@ -182,6 +184,7 @@ struct Desk {
     /// How many parts there were, of epochs that lack some.
     seen: BTreeMap<u64, usize>,
     held: Vec<Encoded>,
+    room: Cell<Room>,
 }
 
 impl Desk {
@@ -261,7 +264,7 @@ impl Desk {
             return Ok(Chunks::default());
         }
         let kind = if rows.whole { ChunkKind::Base } else { ChunkKind::Delta };
-        let mut rows = rows.sorted()?;
+        let mut rows = rows.sorted(self.room.take())?;
         let chunks = rows.chunks(range, CHUNK_ROWS)?;
         let schema = rows.batch(0..0)?.schema();
         let new_encoder = || ChunkEncoder::new(&schema, job.clone(), state, kind);
@@ -270,8 +273,10 @@ impl Desk {
         {
             let mut encoder = new_encoder()?;
             encoder.write(&rows.batch(places.clone())?)?;
+            self.room.set(rows.into_room());
             return Ok(Chunks { stored: Vec::new(), waiting: vec![encoder.finish(*range)?] });
         }
+        let (store, handle) = (&self.store, &self.handle);
         std::thread::scope(|scope| {
             let mut encoding = Vec::new();
             for (range, places) in chunks {
@@ -283,7 +288,7 @@ impl Desk {
                     if chunk.bytes.len() < LARGE {
                         return Ok(Encoding::Waiting(chunk));
                     }
-                    Ok::<_, Error>(Encoding::Stored(self.handle.block_on(self.store.put_chunk(chunk))?))
+                    Ok::<_, Error>(Encoding::Stored(handle.block_on(store.put_chunk(chunk))?))
                 }));
                 for from in places.clone().step_by(BATCH_ROWS) {
                     let batch = rows.batch(from..places.end.min(from + BATCH_ROWS))?;
@@ -293,6 +298,7 @@ impl Desk {
                     }
                 }
             }
+            self.room.set(rows.into_room());
             let mut chunks = Chunks::default();
             for thread in encoding {
                 match thread.join().unwrap_or_else(|panic| resume_unwind(panic))? {

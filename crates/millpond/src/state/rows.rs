@@ -126,7 +126,7 @@ impl KeyedRows {
     }
 
     /// Sorts the rows. If they are the whole of a state, tombstones are left out.
-    pub(crate) fn sorted(self) -> Result<SortedRows, Error> {
+    pub(crate) fn sorted(self, room: Room) -> Result<SortedRows, Error> {
         let KeyedRows { keys, rows, whole } = self;
         if u32::try_from(keys.hashes().len()).is_err() {
             return Err(Error::job("more than 2^32 rows in one part of a snapshot"));
@@ -136,10 +136,17 @@ impl KeyedRows {
         let places = rows_of.filter(|(_, (_, deleted))| !whole || !**deleted);
         // Whether there are as many as a row's number can say was looked at.
         let places = places.map(|(row, (hash, deleted))| place(*hash, !deleted, row as u32));
-        let order = sorted(places, NEAR_PLACES);
+        let order = sorted(places, room.0, NEAR_PLACES);
         Ok(SortedRows { keys, rows, order })
     }
 }
+
+/// Room for the places of rows. Memory that comes from the system each time costs more than to fill it.
+#[derive(Default)]
+pub(crate) struct Room(Vec<Place>);
+
+/// For so many places room is kept at most.
+const MOST_ROOM: usize = 1 << 21;
 
 /// The rows of one state: by hash, and tombstones before the rows that replace them.
 pub(crate) struct SortedRows {
@@ -168,6 +175,12 @@ impl SortedRows {
             }
             (from, start) = (to, end + 1);
         }
+    }
+
+    /// The room for the next ones, if it is not too much to keep, nor much more than was needed.
+    pub(crate) fn into_room(self) -> Room {
+        let most = MOST_ROOM.min(self.order.len() * 2);
+        if self.order.capacity() <= most { Room(self.order) } else { Room::default() }
     }
 
     /// Takes out some of the rows.
@@ -214,12 +227,14 @@ const BUCKET_PLACES: usize = 4;
 
 /// Sorts places. Hashes lie evenly in their range, so that little is left to sort once they are dealt out by leading bits: first
 /// all of them into buckets of about `near`, then those into small ones.
-fn sorted(places: impl Iterator<Item = Place> + Clone, near: usize) -> Vec<Place> {
+fn sorted(places: impl Iterator<Item = Place> + Clone, room: Vec<Place>, near: usize) -> Vec<Place> {
     let (mut least, mut greatest, mut len) = (u64::MAX, 0, 0);
     places.clone().for_each(|place| {
         (least, greatest, len) = (least.min(hash_of(place)), greatest.max(hash_of(place)), len + 1);
     });
-    let mut sorted = vec![0; len];
+    // Each is overwritten.
+    let mut sorted = if len <= room.capacity() { room } else { vec![0; len] };
+    sorted.resize(len, 0);
     let (ends, shift) = deal(places, &mut sorted, (least, greatest), near);
     let mut copy = Vec::new();
     let mut rest = sorted.as_mut_slice();
@@ -311,8 +326,8 @@ mod tests {
             let places: Vec<Place> = hashes.iter().enumerate().map(place).collect();
             let mut expected = places.clone();
             expected.sort_by_key(|place| (hash_of(*place), is_live(*place), *place as u32));
-            prop_assert_eq!(sorted(places.iter().copied(), NEAR_PLACES), expected.clone());
-            prop_assert_eq!(sorted(places.into_iter(), 64), expected);
+            prop_assert_eq!(sorted(places.iter().copied(), vec![9; 999], NEAR_PLACES), expected.clone());
+            prop_assert_eq!(sorted(places.into_iter(), Vec::new(), 64), expected);
         }
     }
 }
