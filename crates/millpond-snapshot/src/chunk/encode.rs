@@ -241,7 +241,15 @@ fn properties(schema: &Schema, state: StateKind) -> Result<WriterProperties> {
     let columns = ArrowSchemaConverter::new().convert(schema).map_err(not_encodable)?;
     for column in columns.columns() {
         let encoding = match column.physical_type() {
-            Type::INT32 | Type::INT64 => Encoding::DELTA_BINARY_PACKED,
+            Type::INT32 | Type::INT64 => {
+                // Differences of hashes are as good as random, and so are those of numbers in their order: nothing is left to
+                // compress.
+                if distinct_keys && column.path().parts() == [KEY] {
+                    let key = column.path().clone();
+                    properties = properties.set_column_compression(key, Compression::UNCOMPRESSED);
+                }
+                Encoding::DELTA_BINARY_PACKED
+            }
             Type::FLOAT | Type::DOUBLE => Encoding::BYTE_STREAM_SPLIT,
             Type::BYTE_ARRAY if distinct_keys && column.path().parts()[0] == KEY => KEY_ENCODING,
             _ => continue,
@@ -250,8 +258,7 @@ fn properties(schema: &Schema, state: StateKind) -> Result<WriterProperties> {
             .set_column_dictionary_enabled(column.path().clone(), false)
             .set_column_encoding(column.path().clone(), encoding);
     }
-    // Rows lie by hash, so that no other column is narrower in one row group than in another. Differences of hashes are
-    // as good as random: nothing is left to compress.
+    // Rows lie by hash, so that no other column is narrower in one row group than in another.
     let hash = ColumnPath::from(HASH);
     properties = properties
         .set_column_statistics_enabled(hash.clone(), EnabledStatistics::Chunk)

@@ -3,10 +3,13 @@
 //! One thread a worker, and one queue: parts become durable in the order in which they were frozen, so that a later
 //! delta never comes before an earlier one. What is small waits for the parts of the worker's other operators and shares an
 //! object with them: the snapshot needs them all before it is one, and a snapshot each second must not be many objects.
+//!
+//! What is large is done by several threads: while one gathers rows, another encodes them, and chunks that are ready are on
+//! their way into the store.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -20,7 +23,7 @@ use tokio::runtime::Handle;
 use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
-use crate::state::rows::KeyedRows;
+use crate::state::rows::{KeyedRows, Room};
 use crate::state::spill::part::SpilledPart;
 
 /// About how many rows a chunk has at most.
@@ -29,7 +32,10 @@ const CHUNK_ROWS: usize = 1 << 20;
 /// Rows that are turned into columns together: what that takes is small, and used again for the next.
 const BATCH_ROWS: usize = 1 << 16;
 
-/// A part of so many bytes is written at once and shares no object.
+/// So many of them are ready before they are encoded.
+const BATCHES_AHEAD: usize = 2;
+
+/// A part, or a chunk, of so many bytes is written at once and shares no object.
 const LARGE: usize = 1 << 20;
 
 /// So many bytes of one part are written before more of it are encoded.
@@ -76,6 +82,7 @@ impl Writer {
             epoch: 0,
             seen: BTreeMap::new(),
             held: Vec::new(),
+            room: Cell::default(),
         };
         let thread = std::thread::Builder::new()
             .name(format!("snapshot-{worker}"))
@@ -143,13 +150,27 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn add(&mut self, state: usize, chunks: Vec<EncodedChunk>) {
-        self.chunks.extend(chunks.into_iter().map(|chunk| (state, chunk)));
+    fn add(&mut self, state: usize, chunks: Chunks) {
+        self.keyed[state].1.extend(chunks.stored);
+        self.chunks.extend(chunks.waiting.into_iter().map(|chunk| (state, chunk)));
     }
 
     fn bytes(&self) -> usize {
         self.chunks.iter().map(|(_, chunk)| chunk.bytes.len()).sum()
     }
+}
+
+/// Chunks of one state.
+#[derive(Default)]
+struct Chunks {
+    stored: Vec<ChunkRef>,
+    waiting: Vec<EncodedChunk>,
+}
+
+/// What has become of one that was encoded.
+enum Encoding {
+    Stored(ChunkRef),
+    Waiting(EncodedChunk),
 }
 
 /// What the thread works with.
@@ -163,6 +184,7 @@ struct Desk {
     /// How many parts there were, of epochs that lack some.
     seen: BTreeMap<u64, usize>,
     held: Vec<Encoded>,
+    room: Cell<Room>,
 }
 
 impl Desk {
@@ -210,14 +232,14 @@ impl Desk {
                 let kinds: Vec<_> = keyed.iter().map(|(_, kind, _)| *kind).collect();
                 spilled.for_each_group(range, |(part, rows)| {
                     for (state, rows) in rows.into_iter().enumerate() {
-                        encoded.add(state, encode(&job, kinds[state], rows, part)?);
+                        encoded.add(state, self.encode_rows(&job, kinds[state], rows, part)?);
                     }
                     // What is not resident may be more than memory holds.
                     if encoded.bytes() >= WAITING_BYTES { self.put(&mut [&mut encoded]) } else { Ok(()) }
                 })?;
             }
             for (state, (_, kind, rows)) in keyed.into_iter().enumerate() {
-                encoded.add(state, encode(&job, kind, rows, range)?);
+                encoded.add(state, self.encode_rows(&job, kind, rows, range)?);
             }
             Ok::<_, Error>(())
         }));
@@ -228,6 +250,64 @@ impl Desk {
         };
         self.outbox.send(encoded.sender.lost(problem));
         None
+    }
+
+    /// Encodes the rows of one state: nothing if nothing changed, several chunks if there are many.
+    fn encode_rows(
+        &self,
+        job: &JobName,
+        state: StateKind,
+        rows: KeyedRows,
+        range: HashRange,
+    ) -> Result<Chunks, Error> {
+        if rows.is_empty() && !rows.whole {
+            return Ok(Chunks::default());
+        }
+        let kind = if rows.whole { ChunkKind::Base } else { ChunkKind::Delta };
+        let mut rows = rows.sorted(self.room.take())?;
+        let chunks = rows.chunks(range, CHUNK_ROWS)?;
+        let schema = rows.batch(0..0)?.schema();
+        let new_encoder = || ChunkEncoder::new(&schema, job.clone(), state, kind);
+        if let [(range, places)] = &chunks[..]
+            && places.len() <= BATCH_ROWS
+        {
+            let mut encoder = new_encoder()?;
+            encoder.write(&rows.batch(places.clone())?)?;
+            self.room.set(rows.into_room());
+            return Ok(Chunks { stored: Vec::new(), waiting: vec![encoder.finish(*range)?] });
+        }
+        let (store, handle) = (&self.store, &self.handle);
+        std::thread::scope(|scope| {
+            let mut encoding = Vec::new();
+            for (range, places) in chunks {
+                let mut encoder = new_encoder()?;
+                let (batches, gathered) = mpsc::sync_channel(BATCHES_AHEAD);
+                encoding.push(scope.spawn(move || {
+                    gathered.into_iter().try_for_each(|batch| encoder.write(&batch))?;
+                    let chunk = encoder.finish(range)?;
+                    if chunk.bytes.len() < LARGE {
+                        return Ok(Encoding::Waiting(chunk));
+                    }
+                    Ok::<_, Error>(Encoding::Stored(handle.block_on(store.put_chunk(chunk))?))
+                }));
+                for from in places.clone().step_by(BATCH_ROWS) {
+                    let batch = rows.batch(from..places.end.min(from + BATCH_ROWS))?;
+                    if batches.send(batch).is_err() {
+                        // It has failed, and says below why.
+                        break;
+                    }
+                }
+            }
+            self.room.set(rows.into_room());
+            let mut chunks = Chunks::default();
+            for thread in encoding {
+                match thread.join().unwrap_or_else(|panic| resume_unwind(panic))? {
+                    Encoding::Stored(chunk) => chunks.stored.push(chunk),
+                    Encoding::Waiting(chunk) => chunks.waiting.push(chunk),
+                }
+            }
+            Ok(chunks)
+        })
     }
 
     fn write_held(&mut self) {
@@ -275,23 +355,4 @@ fn acknowledged(part: Encoded) -> ToCoordinator {
     let states = keyed.chain(operator_states).collect();
     let Sender { epoch, operator, subtask, .. } = sender;
     ToCoordinator::Acknowledged(Acknowledgement { epoch, operator, subtask, states })
-}
-
-/// Encodes the rows of one state: nothing if nothing changed, several chunks if there are many.
-fn encode(job: &JobName, state: StateKind, rows: KeyedRows, range: HashRange) -> Result<Vec<EncodedChunk>, Error> {
-    if rows.is_empty() && !rows.whole {
-        return Ok(Vec::new());
-    }
-    let kind = if rows.whole { ChunkKind::Base } else { ChunkKind::Delta };
-    let mut rows = rows.sorted()?;
-    let chunks = rows.chunks(range, CHUNK_ROWS)?;
-    let schema = rows.batch(0..0)?.schema();
-    let chunk = |(range, places): (HashRange, Range<usize>)| {
-        let mut encoder = ChunkEncoder::new(&schema, job.clone(), state, kind)?;
-        for from in places.clone().step_by(BATCH_ROWS) {
-            encoder.write(&rows.batch(from..places.end.min(from + BATCH_ROWS))?)?;
-        }
-        Ok(encoder.finish(range)?)
-    };
-    chunks.into_iter().map(chunk).collect()
 }

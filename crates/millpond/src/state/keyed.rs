@@ -14,7 +14,7 @@ use super::descriptor::StateDeclaration;
 use super::evolution::{Outcome, Trouble, Values};
 use super::keys::{KeyTable, Slot};
 use super::rows::{KeyColumns, KeyedRows, Rows};
-use super::slabs::Slabs;
+use super::slabs::{Slabs, Spare};
 use super::spill::keyed::Spill;
 use super::spill::part::{SpilledPart, SpilledRows};
 use super::spill::row::Victims;
@@ -121,6 +121,8 @@ pub(crate) struct KeyedStates<K> {
     whole: Vec<bool>,
     /// For each state, the keys of its copied rows.
     copied_keys: Vec<KeyColumns>,
+    /// For each state, what the list of their hashes is made of.
+    spare_hashes: Vec<Spare<u64>>,
     /// State being copied, counted from the end of the freeze; `None` if no copy is under way.
     copying: Option<usize>,
     sweep_at: usize,
@@ -137,6 +139,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             cursor,
             keys: KeyTable::new(),
             rewritten: vec![false; states.len()],
+            spare_hashes: states.iter().map(|_| Spare::new()).collect(),
             states,
             key_field,
             key_values,
@@ -268,7 +271,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 state.store.borrow_mut().freeze(extent, keys) && alone
             })
             .collect();
-        self.copied_keys = self.states.iter().map(|_| KeyColumns::new(Arc::clone(&self.key_field))).collect();
+        let hashes = self.spare_hashes.iter().map(Spare::list);
+        self.copied_keys = hashes.map(|hashes| KeyColumns::new(Arc::clone(&self.key_field), hashes)).collect();
         self.copying = Some(0);
         Ok(())
     }

@@ -46,8 +46,8 @@ pub(crate) struct KeyColumns {
 }
 
 impl KeyColumns {
-    pub(crate) fn new(field: FieldRef) -> Self {
-        KeyColumns { hashes: Slabs::new(), parts: Vec::new(), field, problem: None }
+    pub(crate) fn new(field: FieldRef, hashes: Slabs<u64>) -> Self {
+        KeyColumns { hashes, parts: Vec::new(), field, problem: None }
     }
 
     /// Takes the keys in those of `slots` that have come since the last time: as many as make whole parts, or, as no
@@ -126,16 +126,27 @@ impl KeyedRows {
     }
 
     /// Sorts the rows. If they are the whole of a state, tombstones are left out.
-    pub(crate) fn sorted(self) -> Result<SortedRows, Error> {
+    pub(crate) fn sorted(self, room: Room) -> Result<SortedRows, Error> {
         let KeyedRows { keys, rows, whole } = self;
-        let count = u32::try_from(keys.hashes().len())
-            .map_err(|_| Error::job("more than 2^32 rows in one part of a snapshot"))?;
-        let places = keys.hashes().iter().zip(rows.deleted().iter()).zip(0..count);
-        let places = places.map(|((hash, deleted), row)| Place { hash: *hash, live: !deleted, row });
-        let order = sorted(places.filter(|place| place.live || !whole));
+        if u32::try_from(keys.hashes().len()).is_err() {
+            return Err(Error::job("more than 2^32 rows in one part of a snapshot"));
+        }
+        let slabs = keys.hashes().slices().zip(rows.deleted().slices());
+        let rows_of = slabs.flat_map(|(hashes, deleted)| hashes.iter().zip(deleted)).enumerate();
+        let places = rows_of.filter(|(_, (_, deleted))| !whole || !**deleted);
+        // Whether there are as many as a row's number can say was looked at.
+        let places = places.map(|(row, (hash, deleted))| place(*hash, !deleted, row as u32));
+        let order = sorted(places, room.0, NEAR_PLACES);
         Ok(SortedRows { keys, rows, order })
     }
 }
+
+/// Room for the places of rows. Memory that comes from the system each time costs more than to fill it.
+#[derive(Default)]
+pub(crate) struct Room(Vec<Place>);
+
+/// For so many places room is kept at most.
+const MOST_ROOM: usize = 1 << 21;
 
 /// The rows of one state: by hash, and tombstones before the rows that replace them.
 pub(crate) struct SortedRows {
@@ -152,10 +163,10 @@ impl SortedRows {
         let (mut from, mut start) = (0, range.start());
         loop {
             let mut to = (from + most).min(order.len());
-            while to < order.len() && order[to].hash == order[to - 1].hash {
+            while to < order.len() && hash_of(order[to]) == hash_of(order[to - 1]) {
                 to += 1;
             }
-            let end = if to == order.len() { range.end() } else { order[to].hash - 1 };
+            let end = if to == order.len() { range.end() } else { hash_of(order[to]) - 1 };
             let part = HashRange::new(start, end)
                 .ok_or_else(|| Error::job("rows outside the hash range of their subtask"))?;
             chunks.push((part, from..to));
@@ -166,12 +177,19 @@ impl SortedRows {
         }
     }
 
+    /// The room for the next ones, if it is not too much to keep, nor much more than was needed.
+    pub(crate) fn into_room(self) -> Room {
+        let most = MOST_ROOM.min(self.order.len() * 2);
+        if self.order.capacity() <= most { Room(self.order) } else { Room::default() }
+    }
+
     /// Takes out some of the rows.
     pub(crate) fn batch(&mut self, places: Range<usize>) -> Result<RecordBatch, Error> {
         let places = &self.order[places];
-        let hashes: Vec<u64> = places.iter().map(|place| place.hash).collect();
-        let gone: Vec<bool> = places.iter().map(|place| !place.live).collect();
-        let order: Vec<u32> = places.iter().map(|place| place.row).collect();
+        let hashes: Vec<u64> = places.iter().map(|place| hash_of(*place)).collect();
+        let gone: Vec<bool> = places.iter().map(|place| !is_live(*place)).collect();
+        // The lowest bits are the row.
+        let order: Vec<u32> = places.iter().map(|place| *place as u32).collect();
         let hash: ArrayRef = Arc::new(UInt64Array::from(hashes));
         let mut columns = vec![(field("hash", DataType::UInt64), hash), self.keys.take_column(&order)?];
         columns.extend(self.rows.take_columns(&order)?);
@@ -182,55 +200,86 @@ impl SortedRows {
     }
 }
 
-/// A row, and what decides its place in a chunk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Place {
-    hash: u64,
-    live: bool,
-    row: u32,
+/// A row, and what decides its place in a chunk: its hash, tombstones before the rows that replace them, and the order in
+/// which rows were copied. One number, which is compared in one go.
+type Place = u128;
+
+#[inline]
+fn place(hash: u64, live: bool, row: u32) -> Place {
+    (u128::from(hash) << 64) | (u128::from(live) << 32) | u128::from(row)
 }
 
-impl Place {
-    /// By hash, tombstones before the rows that replace them, and as they were copied. As one number, which is compared in
-    /// one go.
-    fn rank(&self) -> u128 {
-        (u128::from(self.hash) << 64) | (u128::from(self.live) << 32) | u128::from(self.row)
-    }
+#[inline]
+fn hash_of(place: Place) -> u64 {
+    (place >> 64) as u64
 }
 
-/// Places in a bucket, about: so few are sorted at once.
-const BUCKET_PLACES: usize = 64;
+#[inline]
+fn is_live(place: Place) -> bool {
+    (place >> 32) & 1 == 1
+}
 
-/// Sorts places. Hashes lie evenly in their range, so that little is left to sort once they are dealt out by leading bits.
-fn sorted(places: impl Iterator<Item = Place> + Clone) -> Vec<Place> {
+/// Places that are dealt out together, about: so few fit into a cache that is near.
+const NEAR_PLACES: usize = 1 << 12;
+
+/// Places in a bucket in the end, about: so few are soon sorted.
+const BUCKET_PLACES: usize = 4;
+
+/// Sorts places. Hashes lie evenly in their range, so that little is left to sort once they are dealt out by leading bits: first
+/// all of them into buckets of about `near`, then those into small ones.
+fn sorted(places: impl Iterator<Item = Place> + Clone, room: Vec<Place>, near: usize) -> Vec<Place> {
     let (mut least, mut greatest, mut len) = (u64::MAX, 0, 0);
     places.clone().for_each(|place| {
-        (least, greatest, len) = (least.min(place.hash), greatest.max(place.hash), len + 1);
+        (least, greatest, len) = (least.min(hash_of(place)), greatest.max(hash_of(place)), len + 1);
     });
-    let bits = (len / BUCKET_PLACES).checked_ilog2().unwrap_or(0);
+    // Each is overwritten.
+    let mut sorted = if len <= room.capacity() { room } else { vec![0; len] };
+    sorted.resize(len, 0);
+    let (ends, shift) = deal(places, &mut sorted, (least, greatest), near);
+    let mut copy = Vec::new();
+    let mut rest = sorted.as_mut_slice();
+    let (mut from, mut least) = (0, least);
+    for end in ends {
+        let (bucket, behind) = rest.split_at_mut(end - from);
+        let greatest = least.saturating_add(1_u64.checked_shl(shift).map_or(u64::MAX, |width| width - 1));
+        copy.clear();
+        copy.extend_from_slice(bucket);
+        let (small, _) = deal(copy.iter().copied(), bucket, (least, greatest), BUCKET_PLACES);
+        let mut begin = 0;
+        for end in small {
+            bucket[begin..end].sort_unstable();
+            begin = end;
+        }
+        (rest, from, least) = (behind, end, greatest.saturating_add(1));
+    }
+    sorted
+}
+
+/// Deals places out into buckets of about `few`, by the leading bits in which their hashes, of which the `bounds` are known,
+/// differ. Says where each bucket ends, and how many bits are left.
+fn deal(
+    places: impl Iterator<Item = Place> + Clone,
+    into: &mut [Place],
+    bounds: (u64, u64),
+    few: usize,
+) -> (Vec<usize>, u32) {
+    let bits = (into.len() / few).checked_ilog2().unwrap_or(0);
+    let (least, greatest) = bounds;
     let shift = greatest.saturating_sub(least).checked_ilog2().map_or(0, |top| (top + 1).saturating_sub(bits));
-    let bucket = |place: &Place| if bits == 0 { 0 } else { ((place.hash - least) >> shift) as usize };
+    let bucket = |place: Place| (hash_of(place) - least).checked_shr(shift).unwrap_or(0) as usize;
     // First the number of places in each bucket, then where the next one belongs, and in the end where the bucket does.
     let mut ends = vec![0; 1 << bits];
-    places.clone().for_each(|place| ends[bucket(&place)] += 1);
+    places.clone().for_each(|place| ends[bucket(place)] += 1);
     let mut start = 0;
     for end in &mut ends {
         start += std::mem::replace(end, start);
     }
-    let mut sorted = vec![Place::default(); len];
     places.for_each(|place| {
-        let at = &mut ends[bucket(&place)];
-        sorted[*at] = place;
+        let at = &mut ends[bucket(place)];
+        into[*at] = place;
         *at += 1;
     });
-    let mut rest = sorted.as_mut_slice();
-    let mut from = 0;
-    for end in ends {
-        let (bucket, behind) = rest.split_at_mut(end - from);
-        bucket.sort_unstable_by_key(Place::rank);
-        (rest, from) = (behind, end);
-    }
-    sorted
+    (ends, shift)
 }
 
 fn field(name: &str, data_type: DataType) -> FieldRef {
@@ -273,11 +322,12 @@ mod tests {
             hashes in prop::collection::vec(prop_oneof![any::<u64>(), 0..9_u64, Just(u64::MAX)], 0..2000),
             narrow in 0..64_u32,
         ) {
-            let place = |(row, hash): (usize, &u64)| Place { hash: hash >> narrow, live: hash % 3 > 0, row: row as u32 };
+            let place = |(row, hash): (usize, &u64)| place(hash >> narrow, hash % 3 > 0, row as u32);
             let places: Vec<Place> = hashes.iter().enumerate().map(place).collect();
             let mut expected = places.clone();
-            expected.sort_by_key(|place| (place.hash, place.live, place.row));
-            prop_assert_eq!(sorted(places.into_iter()), expected);
+            expected.sort_by_key(|place| (hash_of(*place), is_live(*place), *place as u32));
+            prop_assert_eq!(sorted(places.iter().copied(), vec![9; 999], NEAR_PLACES), expected.clone());
+            prop_assert_eq!(sorted(places.into_iter(), Vec::new(), 64), expected);
         }
     }
 }

@@ -4,31 +4,97 @@
 //! still. Here items are in slabs of one size: a full slab stays where it is, and is freed for itself.
 
 use std::ops::{Index, IndexMut};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Items in a slab, as a power of two: some hundred kilobytes of what states keep.
-const BITS: usize = 14;
-const SLAB: usize = 1 << BITS;
+/// Items in a slab: some hundred kilobytes of what states keep. A little less than a power of two, as allocators have blocks of
+/// such sizes, and may need some bytes of them: what does not fit takes a fifth more.
+const SLAB: usize = (1 << 14) - 16;
+
+/// So many slabs at most are kept for lists that are still to come.
+const MOST_SPARE: usize = 128;
 
 /// Items by number.
 #[derive(Debug)]
-pub(crate) struct Slabs<T>(Vec<Vec<T>>);
+pub(crate) struct Slabs<T> {
+    slabs: Vec<Vec<T>>,
+    /// Where slabs come from, and go back to.
+    spare: Option<Spare<T>>,
+}
+
+/// Slabs of lists that are made again and again. Memory that is given back to the system is cleared when it comes again, which
+/// costs more than to fill it.
+#[derive(Debug)]
+pub(crate) struct Spare<T>(Arc<Mutex<Pile<T>>>);
+
+#[derive(Debug)]
+struct Pile<T> {
+    slabs: Vec<Vec<T>>,
+    /// How many of them no list has needed since one came back.
+    unused: usize,
+}
+
+impl<T> Spare<T> {
+    pub(crate) fn new() -> Self {
+        Spare(Arc::new(Mutex::new(Pile { slabs: Vec::new(), unused: 0 })))
+    }
+
+    /// An empty list that takes its slabs from here, and brings them back when it is dropped.
+    pub(crate) fn list(&self) -> Slabs<T> {
+        Slabs { slabs: Vec::new(), spare: Some(self.clone()) }
+    }
+
+    fn take(&self) -> Option<Vec<T>> {
+        let mut pile = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let slab = pile.slabs.pop();
+        pile.unused = pile.unused.min(pile.slabs.len());
+        slab
+    }
+
+    /// Takes back the slabs of a list, and lets go of as many as were here and not needed for it.
+    fn give(&self, mut slabs: Vec<Vec<T>>) {
+        slabs.retain(|slab| slab.capacity() == SLAB);
+        slabs.iter_mut().for_each(Vec::clear);
+        let mut pile = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = pile.slabs.len() - pile.unused;
+        slabs.truncate(MOST_SPARE.saturating_sub(kept));
+        let unneeded = pile.slabs.split_off(kept);
+        pile.slabs.append(&mut slabs);
+        pile.unused = pile.slabs.len();
+        drop(pile);
+        drop(unneeded);
+    }
+}
+
+impl<T> Clone for Spare<T> {
+    fn clone(&self) -> Self {
+        Spare(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Drop for Slabs<T> {
+    fn drop(&mut self) {
+        if let Some(spare) = &self.spare {
+            spare.give(std::mem::take(&mut self.slabs));
+        }
+    }
+}
 
 impl<T> Slabs<T> {
     pub(crate) fn new() -> Self {
-        Slabs(Vec::new())
+        Slabs { slabs: Vec::new(), spare: None }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.last().map_or(0, |last| (self.0.len() - 1) * SLAB + last.len())
+        self.slabs.last().map_or(0, |last| (self.slabs.len() - 1) * SLAB + last.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.slabs.is_empty()
     }
 
     #[inline]
     pub(crate) fn push(&mut self, item: T) {
-        match self.0.last_mut() {
+        match self.slabs.last_mut() {
             Some(last) if last.len() < SLAB => last.push(item),
             _ => self.push_slab(item),
         }
@@ -37,9 +103,11 @@ impl<T> Slabs<T> {
     /// The first slab grows with what there is, as most lists are short.
     #[cold]
     fn push_slab(&mut self, item: T) {
-        let mut slab = Vec::with_capacity(if self.0.is_empty() { 4 } else { SLAB });
+        let room = if self.slabs.is_empty() { 4 } else { SLAB };
+        let spare = self.spare.as_ref().and_then(Spare::take);
+        let mut slab = spare.unwrap_or_else(|| Vec::with_capacity(room));
         slab.push(item);
-        self.0.push(slab);
+        self.slabs.push(slab);
     }
 
     /// Adds items until there are `len`.
@@ -50,17 +118,22 @@ impl<T> Slabs<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> + Clone {
-        self.0.iter().flatten()
+        self.slabs.iter().flatten()
+    }
+
+    /// The items slab by slab. Two lists of one length are divided alike.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &[T]> + Clone {
+        self.slabs.iter().map(Vec::as_slice)
     }
 
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
-        self.0.get(at >> BITS)?.get(at & (SLAB - 1))
+        self.slabs.get(at / SLAB)?.get(at % SLAB)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
-        self.0.get_mut(at >> BITS)?.get_mut(at & (SLAB - 1))
+        self.slabs.get_mut(at / SLAB)?.get_mut(at % SLAB)
     }
 }
 
@@ -75,14 +148,14 @@ impl<T> Index<usize> for Slabs<T> {
 
     #[inline]
     fn index(&self, at: usize) -> &T {
-        &self.0[at >> BITS][at & (SLAB - 1)]
+        &self.slabs[at / SLAB][at % SLAB]
     }
 }
 
 impl<T> IndexMut<usize> for Slabs<T> {
     #[inline]
     fn index_mut(&mut self, at: usize) -> &mut T {
-        &mut self.0[at >> BITS][at & (SLAB - 1)]
+        &mut self.slabs[at / SLAB][at % SLAB]
     }
 }
 
@@ -91,8 +164,8 @@ impl<T> IntoIterator for Slabs<T> {
     type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<T>>>;
 
     /// Each slab is freed when it has been passed.
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().flatten()
+    fn into_iter(mut self) -> Self::IntoIter {
+        std::mem::take(&mut self.slabs).into_iter().flatten()
     }
 }
 
@@ -133,5 +206,29 @@ mod tests {
         let set = [0, SLAB - 1, SLAB, 3 * SLAB];
         assert_eq!(slabs.len(), 3 * SLAB + 1);
         assert!(slabs.into_iter().enumerate().all(|(at, item)| item == if set.contains(&at) { at } else { 0 }));
+    }
+
+    #[test]
+    fn slabs_come_back_and_what_was_not_needed_goes() {
+        let spare = Spare::new();
+        let kept = || spare.0.lock().unwrap().slabs.len();
+        let list = |items| {
+            let mut list = spare.list();
+            list.grow(items, || String::from("x"));
+            assert!(
+                list.len() == items && list.iter().all(|item| item == "x"),
+                "nothing is left of the list before"
+            );
+        };
+        list(3);
+        assert_eq!(kept(), 0, "a short slab is not kept");
+        list(3 * SLAB + 1);
+        assert_eq!(kept(), 3, "the first has grown by doubling, and is of another size");
+        list(2 * SLAB);
+        assert_eq!(kept(), 2);
+        list((MOST_SPARE + 9) * SLAB);
+        assert_eq!(kept(), MOST_SPARE);
+        list(1);
+        assert_eq!(kept(), 1);
     }
 }

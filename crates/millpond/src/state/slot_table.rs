@@ -13,8 +13,11 @@ pub(crate) const VACANT: Slot = Slot::MAX;
 /// subtask, a shard has 100,000, which are moved in less than a millisecond.
 const SHARDS: usize = 256;
 
-/// Cells of a shard when it gets its first key.
+/// Cells of a shard when it gets its first key, about.
 const LEAST: usize = 8;
+
+/// From so many cells on a shard grows by a fifth or so at a time: half of it may be free when it doubles.
+const LARGE: usize = 1 << 12;
 
 /// Slots by hash. Of slots with one hash there may be several; who looks one up says which it is.
 pub(crate) struct SlotTable {
@@ -23,7 +26,7 @@ pub(crate) struct SlotTable {
     len: usize,
 }
 
-/// Cells in a power of two, each slot in the first free one from its home on.
+/// Each slot is in the first free cell from its home on.
 #[derive(Clone, Default)]
 struct Shard {
     cells: Vec<Cell>,
@@ -32,7 +35,7 @@ struct Shard {
 
 #[derive(Clone, Copy)]
 struct Cell {
-    /// Bits of the hash, of which the lowest say where home is.
+    /// Bits of the hash, of which the highest say where home is.
     tag: u32,
     slot: Slot,
 }
@@ -62,7 +65,7 @@ impl SlotTable {
     pub(crate) fn touch(&self, hashes: impl Iterator<Item = u64>) {
         let homes = hashes.filter_map(|hash| {
             let shard = &self.shards[shard_of(hash)];
-            shard.cells.get(tag_of(hash) as usize & shard.cells.len().wrapping_sub(1))
+            shard.cells.get(shard.home(tag_of(hash)))
         });
         std::hint::black_box(homes.fold(0, |seen: u32, cell| seen ^ cell.tag));
     }
@@ -94,10 +97,20 @@ impl SlotTable {
 }
 
 impl Shard {
+    /// Where the way of a slot begins: tags lie evenly, and so do homes.
+    #[inline]
+    fn home(&self, tag: u32) -> usize {
+        ((u64::from(tag) * self.cells.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.cells.len() { 0 } else { at + 1 }
+    }
+
     #[inline]
     fn find(&self, tag: u32, mut is_it: impl FnMut(Slot) -> bool) -> Option<usize> {
-        let mask = self.cells.len().wrapping_sub(1);
-        let mut at = tag as usize & mask;
+        let mut at = self.home(tag);
         loop {
             // There is always a free cell, unless there is none at all.
             let cell = self.cells.get(at)?;
@@ -107,14 +120,14 @@ impl Shard {
             if cell.tag == tag && is_it(cell.slot) {
                 return Some(at);
             }
-            at = (at + 1) & mask;
+            at = self.after(at);
         }
     }
 
     fn insert(&mut self, cell: Cell) {
         // A quarter stays free, so that ways from home are short.
         if (self.len + 1) * 4 > self.cells.len() * 3 {
-            let cells = vec![Cell { tag: 0, slot: VACANT }; (self.cells.len() * 2).max(LEAST)];
+            let cells = vec![Cell { tag: 0, slot: VACANT }; more_than(self.cells.len())];
             let old = std::mem::replace(&mut self.cells, cells);
             old.into_iter().filter(|cell| cell.slot != VACANT).for_each(|cell| self.put(cell));
         }
@@ -123,26 +136,23 @@ impl Shard {
     }
 
     fn put(&mut self, cell: Cell) {
-        let mask = self.cells.len() - 1;
-        let mut at = cell.tag as usize & mask;
+        let mut at = self.home(cell.tag);
         while self.cells[at].slot != VACANT {
-            at = (at + 1) & mask;
+            at = self.after(at);
         }
         self.cells[at] = cell;
     }
 
     /// Frees a cell, and moves up what went past it on its way from home.
     fn remove(&mut self, at: usize) {
-        let mask = self.cells.len() - 1;
         let (mut free, mut next) = (at, at);
         loop {
-            next = (next + 1) & mask;
+            next = self.after(next);
             let cell = self.cells[next];
             if cell.slot == VACANT {
                 break;
             }
-            let way = next.wrapping_sub(cell.tag as usize) & mask;
-            if way >= (next.wrapping_sub(free) & mask) {
+            if self.way(self.home(cell.tag), next) >= self.way(free, next) {
                 self.cells[free] = cell;
                 free = next;
             }
@@ -150,6 +160,19 @@ impl Shard {
         self.cells[free].slot = VACANT;
         self.len -= 1;
     }
+
+    /// How many cells after `from` it is to `to`.
+    fn way(&self, from: usize, to: usize) -> usize {
+        if to < from { to + self.cells.len() - from } else { to - from }
+    }
+}
+
+/// To how many cells a shard of `len` grows: the next quarter of a power of two if it is large, and one less, as allocators
+/// have blocks of such sizes, and may need some bytes of them.
+fn more_than(len: usize) -> usize {
+    let len = len + 1;
+    let step = if len < LARGE { len } else { (1 << len.ilog2()) / 4 };
+    (len + step).max(LEAST) - 1
 }
 
 #[cfg(test)]
@@ -162,8 +185,18 @@ mod tests {
 
     fn hash() -> impl Strategy<Value = u64> {
         // Few shards and tags, so that homes are shared; those at the end of a shard go on at its beginning.
-        (0..2_u64, prop_oneof![0..4_u64, 0xffff_fffc..=0xffff_ffff_u64])
+        (0..2_u64, prop_oneof![0..4_u64, 0xffff_fffc..=0xffff_ffff_u64, 0x7fff_fffe..=0x8000_0001_u64])
             .prop_map(|(shard, tag)| (tag << 8) | shard)
+    }
+
+    #[test]
+    fn a_large_shard_is_never_half_empty() {
+        let mut sizes =
+            std::iter::successors(Some(0), |len| Some(more_than(*len))).take_while(|len| *len < 1 << 20);
+        assert_eq!(sizes.by_ref().take(4).collect::<Vec<_>>(), [0, 7, 15, 31]);
+        let large: Vec<usize> = sizes.skip_while(|len| *len < LARGE - 1).collect();
+        assert_eq!(large[..6], [4095, 5119, 6143, 7167, 8191, 10239]);
+        assert!(large.windows(2).all(|pair| pair[1] <= pair[0] + pair[0] / 4 + 1));
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use super::evolution::{Evolving, Outcome, Trouble};
 use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
-use super::slabs::Slabs;
+use super::slabs::{Slabs, Spare};
 use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
@@ -35,7 +35,15 @@ pub(crate) struct ValueStore<V> {
     ttl: Option<Ttl>,
     tracker: Tracker<Slot>,
     copied: ValueRows<V>,
+    spare: ValueSpare<V>,
     evolving: Evolving<V>,
+}
+
+/// What lists of copied rows are made of.
+struct ValueSpare<V> {
+    slots: Spare<Slot>,
+    values: Spare<Option<V>>,
+    deleted: Spare<bool>,
 }
 
 /// Copied rows.
@@ -45,6 +53,17 @@ struct ValueRows<V> {
     values: Slabs<Option<V>>,
     deleted: Slabs<bool>,
     expiries: Option<Slabs<Option<i64>>>,
+}
+
+impl<V> ValueSpare<V> {
+    fn new() -> Self {
+        ValueSpare { slots: Spare::new(), values: Spare::new(), deleted: Spare::new() }
+    }
+
+    fn rows(&self, field: FieldRef, expires: bool) -> ValueRows<V> {
+        let (slots, values, deleted) = (self.slots.list(), self.values.list(), self.deleted.list());
+        ValueRows { field, slots, values, deleted, expiries: expires.then(Slabs::new) }
+    }
 }
 
 impl<V: StateValue> ValueRows<V> {
@@ -77,13 +96,15 @@ impl<V: StateValue> Rows for ValueRows<V> {
 
 impl<V: StateValue> ValueStore<V> {
     pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef, evolving: Evolving<V>) -> Self {
+        let spare = ValueSpare::new();
         ValueStore {
             cursor,
             entries: Slabs::new(),
             expiries: Slabs::new(),
             ttl,
             tracker: Tracker::new(),
-            copied: ValueRows::new(codec::nullable(field), ttl.is_some()),
+            copied: spare.rows(codec::nullable(field), ttl.is_some()),
+            spare,
             evolving,
         }
     }
@@ -249,7 +270,7 @@ impl<V: StateValue> Store for ValueStore<V> {
     }
 
     fn take_rows(&mut self) -> Box<dyn Rows> {
-        let empty = ValueRows::new(Arc::clone(&self.copied.field), self.ttl.is_some());
+        let empty = self.spare.rows(Arc::clone(&self.copied.field), self.ttl.is_some());
         Box::new(std::mem::replace(&mut self.copied, empty))
     }
 

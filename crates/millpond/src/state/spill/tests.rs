@@ -158,7 +158,7 @@ fn chunks_of(state: usize, range: HashRange, rows: KeyedRows, to: &mut Vec<Chunk
         return;
     }
     let base = rows.whole;
-    let mut rows = rows.sorted().unwrap();
+    let mut rows = rows.sorted(Default::default()).unwrap();
     for (range, places) in rows.chunks(range, 7).unwrap() {
         let batch = rows.batch(places).unwrap();
         to.push(Chunk { state, base, range, batch });
