@@ -78,6 +78,11 @@ impl Index {
         self.chunks.is_empty()
     }
 
+    /// Says where a leaf is now.
+    pub(crate) fn set(&mut self, Place { chunk, leaf }: Place, to: Leaf) {
+        Arc::make_mut(&mut self.chunks[chunk].1)[leaf] = to;
+    }
+
     /// Puts leaves in the place of one; in an empty index, in the only place that there is.
     pub(crate) fn replace(&mut self, Place { chunk, leaf }: Place, by: &[Leaf]) {
         if self.chunks.is_empty() {

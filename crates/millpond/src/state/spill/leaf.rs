@@ -8,6 +8,8 @@
 //! ```
 
 use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::ops::Range;
 
 use super::index::{Prefix, prefix};
 use super::pack::{self, put_varint, varint};
@@ -34,9 +36,9 @@ fn parts(leaf: &[u8]) -> Result<(&[u8], &[[u8; ENTRY]]), Error> {
     Ok((rows, directory.as_chunks().0))
 }
 
-/// The value of `key` in a leaf.
+/// Where the value of `key` stands in a leaf.
 #[inline]
-pub(crate) fn find<'a>(leaf: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>, Error> {
+pub(crate) fn find(leaf: &[u8], key: &[u8]) -> Result<Option<Range<usize>>, Error> {
     let (rows, directory) = parts(leaf)?;
     let start = prefix(key).0;
     // Rows that begin with the same bytes may begin before the entry that does.
@@ -45,7 +47,27 @@ pub(crate) fn find<'a>(leaf: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>, E
         Some([.., a, b, c, d]) => u32::from_le_bytes([a, b, c, d]) as usize,
         None => 0,
     };
-    Rows::new(rows.get(at..).ok_or_else(pack::cut_off)?).seek(key)
+    let mut rest = Rows::new(rows.get(at..).ok_or_else(pack::cut_off)?);
+    let found = rest.seek(key)?.map(<[u8]>::len);
+    let end = rows.len() - rest.left();
+    Ok(found.map(|len| end - len..end))
+}
+
+/// Overwrites values of a leaf, for as long as the next of the `updates` are of keys that it has, with values as long as they
+/// had. Gives the bytes between which something has changed.
+pub(crate) fn patch<'a>(
+    leaf: &mut [u8],
+    updates: &mut Peekable<impl Iterator<Item = Update<'a>>>,
+) -> Result<Range<usize>, Error> {
+    let mut changed = 0..0;
+    while let Some((key, Some(value))) = updates.peek()
+        && let Some(place) = find(leaf, key)?.filter(|place| place.len() == value.len())
+    {
+        changed = if changed.is_empty() { place.clone() } else { changed.start..place.end };
+        leaf[place].copy_from_slice(value);
+        updates.next();
+    }
+    Ok(changed)
 }
 
 /// Makes a leaf of rows.
@@ -93,23 +115,33 @@ impl<'a> Rows<'a> {
     /// The next row; None at the end.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Row<'a>>, Error> {
+        match self.next_short() {
+            None if !self.rest.is_empty() => self.next_long().map(Some),
+            row => Ok(row),
+        }
+    }
+
+    /// The next row, if its key and its value are short: nearly always.
+    #[inline]
+    fn next_short(&mut self) -> Option<Row<'a>> {
+        let [key @ ..0x80, value @ ..0x80, rest @ ..] = self.rest else { return None };
+        let (key, rest) = rest.split_at_checked(usize::from(*key))?;
+        let (value, rest) = rest.split_at_checked(usize::from(*value))?;
+        self.rest = rest;
+        Some(Row { key, value })
+    }
+
+    #[cold]
+    fn next_long(&mut self) -> Result<Row<'a>, Error> {
         let mut rest = self.rest;
-        let (key, value) = match rest {
-            [] => return Ok(None),
-            // Nearly always.
-            [key @ ..0x80, value @ ..0x80, after @ ..] => {
-                rest = after;
-                (usize::from(*key), usize::from(*value))
-            }
-            _ => (varint(&mut rest)?, varint(&mut rest)?),
-        };
+        let (key, value) = (varint(&mut rest)?, varint(&mut rest)?);
         let (key, rest) = rest.split_at_checked(key).ok_or_else(pack::cut_off)?;
         let (value, rest) = rest.split_at_checked(value).ok_or_else(pack::cut_off)?;
         self.rest = rest;
-        Ok(Some(Row { key, value }))
+        Ok(Row { key, value })
     }
 
-    /// Goes on to the first row whose key is not less than `key`; gives its value if that is the key.
+    /// Goes on to the first row whose key is not less than `key`; if that is the key, gives its value and goes on behind it.
     #[inline]
     fn seek(&mut self, key: &[u8]) -> Result<Option<&'a [u8]>, Error> {
         loop {
@@ -117,7 +149,10 @@ impl<'a> Rows<'a> {
             let Some(row) = after.next()? else { return Ok(None) };
             match compare(row.key, key) {
                 Ordering::Less => *self = after,
-                Ordering::Equal => return Ok(Some(row.value)),
+                Ordering::Equal => {
+                    *self = after;
+                    return Ok(Some(row.value));
+                }
                 Ordering::Greater => return Ok(None),
             }
         }
