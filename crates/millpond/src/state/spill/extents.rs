@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -108,9 +109,10 @@ impl Extents {
         Ok(Extent { at, class, len, born: self.begun })
     }
 
-    /// Overwrites some bytes of an extent that no view may see, `from` a place inside of it.
-    pub(crate) fn overwrite(&self, extent: Extent, from: usize, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write(position(extent.at) + from as u64, bytes)
+    /// Overwrites an extent that no view may see with `bytes` for which it has room, of which those in `changed` are other than before.
+    pub(crate) fn overwrite(&self, extent: Extent, bytes: &[u8], changed: Range<usize>) -> Result<Extent, Error> {
+        self.file.write(position(extent.at) + changed.start as u64, &bytes[changed])?;
+        Ok(Extent { len: bytes.len() as u32, ..extent })
     }
 
     /// Lets an extent go.

@@ -110,7 +110,7 @@ impl Table {
         Ok(leaves)
     }
 
-    /// Writes rows of one leaf. Most are as long as those that they replace: then nothing else in it moves.
+    /// Writes rows of one leaf. Most find their place in it, so that it is not made anew.
     fn update<'a>(
         &mut self,
         place: Place,
@@ -119,20 +119,24 @@ impl Table {
         waste: impl Fn(&[u8]) -> bool,
     ) -> Result<(), Error> {
         self.read(leaf.extent)?;
-        let patched = leaf::patch(&mut self.leaf, rows)?;
+        let patched = leaf::patch(&mut self.leaf, LEAF_BYTES, rows)?;
         if rows.peek().is_some() {
             self.merged.clear();
             let differs = merge(leaf::rows(&self.leaf)?, rows, waste, &mut self.merged)?;
             if differs || !patched.is_empty() {
                 self.replace(place, Some(leaf.extent))?;
             }
-        } else if patched.is_empty() {
-            // They have no values.
-        } else if self.extents.is_seen(leaf.extent) {
-            leaf.extent = self.extents.write(&self.leaf, Some(leaf.extent))?;
-            self.index.set(place, leaf);
-        } else {
-            self.extents.overwrite(leaf.extent, patched.start, &self.leaf[patched])?;
+        } else if !patched.is_empty() {
+            let len = leaf.extent.len();
+            if self.extents.is_seen(leaf.extent) {
+                leaf.extent = self.extents.write(&self.leaf, Some(leaf.extent))?;
+                self.index.set(place, leaf);
+            } else {
+                leaf.extent = self.extents.overwrite(leaf.extent, &self.leaf, patched)?;
+                if leaf.extent.len() != len {
+                    self.index.set(place, leaf);
+                }
+            }
         }
         Ok(())
     }
