@@ -91,6 +91,10 @@ impl Index {
             Arc::make_mut(&mut self.chunks[chunk].1).remove(leaf);
         }
         let leaves = Arc::make_mut(&mut self.chunks[chunk].1);
+        if leaves.capacity() - leaves.len() < by.len() {
+            // Rather than twice the room: it counts against the keys that are resident.
+            leaves.reserve_exact(by.len().max(MOST_LEAVES / 16));
+        }
         leaves.splice(leaf..leaf, by.iter().copied());
         match leaves.len() {
             0 => drop(self.chunks.remove(chunk)),
