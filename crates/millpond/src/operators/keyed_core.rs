@@ -128,9 +128,8 @@ impl<K: Key> KeyedCore<K> {
         mut logic: impl FnMut(&T, &mut KeyedContext<'_, K, O, S>) -> Result<(), UserError>,
     ) -> Result<(), Failure> {
         self.read_clock();
-        self.states.fault_in(batch.iter().map(|record| (record.hash, &record.key))).map_err(Failure::new)?;
         let KeyedCore { states, slots, timers, now, .. } = self;
-        states.find(batch.iter().map(|record| (record.hash, &record.key)), slots);
+        states.look_up(batch.iter().map(|record| (record.hash, &record.key)), slots).map_err(Failure::new)?;
         let (watermark, now) = (self.watermark.max(self.floor), *now);
         for_each_place(batch, |place, KeyedRecord { key, record: Record { timestamp, value }, .. }| {
             states.select(slots[place]);

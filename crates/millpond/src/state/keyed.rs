@@ -56,7 +56,11 @@ impl Cursor {
     }
     /// The tombstone for `slot` is written elsewhere.
     pub(crate) fn forget_tombstone(&self, slot: Slot) {
-        self.tombstoned.borrow_mut().remove(&slot);
+        let mut tombstoned = self.tombstoned.borrow_mut();
+        // Nearly always.
+        if !tombstoned.is_empty() {
+            tombstoned.remove(&slot);
+        }
     }
 }
 

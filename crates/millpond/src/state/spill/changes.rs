@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::sync::Arc;
 
+use super::index::{Prefix, prefix};
 use super::pack;
 use super::scratch::{Folder, Scratch, failed_io};
 use crate::error::Error;
@@ -32,8 +33,23 @@ pub(crate) struct ChangedRows {
 #[derive(Default)]
 pub(crate) struct Group {
     bytes: Vec<u8>,
-    /// Where each key begins and ends, and where its row ends.
-    rows: Vec<(usize, usize, usize)>,
+    rows: Vec<Placed>,
+}
+
+/// A row in a group.
+struct Placed {
+    /// The first bytes of the key, by which most are told apart.
+    prefix: Prefix,
+    /// Where the key begins and ends, and where the row ends.
+    start: usize,
+    middle: usize,
+    end: usize,
+}
+
+/// How long the key and the row are of which these are the first bytes.
+fn lengths(mut bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut len = || pack::bytes(&mut bytes).ok().map(|len| u32::from_le_bytes(len) as usize);
+    Some((len()?, len()?))
 }
 
 impl Changes {
@@ -77,42 +93,104 @@ impl Changes {
 }
 
 impl ChangedRows {
-    /// The next rows: so many, or so many bytes of them. None when there are no more.
-    pub(crate) fn next(&mut self, most_rows: usize, most_bytes: usize) -> Result<Option<Group>, Error> {
-        let mut group = Group::default();
+    /// Puts the next rows in the place of those that a group has: so many, or so many bytes of them. Says whether there are any.
+    pub(crate) fn next(&mut self, group: &mut Group, most_rows: usize, most_bytes: usize) -> Result<bool, Error> {
+        group.rows.clear();
+        group.bytes.clear();
         while group.rows.len() < most_rows && group.bytes.len() < most_bytes {
-            let mut lengths = [0; LENGTHS];
             let failed = |error| failed_io(self.place.path(), &error);
-            if self.file.fill_buf().map_err(failed)?.is_empty() {
+            let read = self.file.fill_buf().map_err(failed)?;
+            if read.is_empty() {
                 break;
             }
-            self.file.read_exact(&mut lengths).map_err(failed)?;
-            let mut lengths = lengths.as_slice();
-            let key = u32::from_le_bytes(pack::bytes(&mut lengths)?) as usize;
-            let row = u32::from_le_bytes(pack::bytes(&mut lengths)?) as usize;
-            let start = group.bytes.len();
-            // What is not there is not allocated: lengths are not to be trusted.
-            let read = (&mut self.file).take((key + row) as u64).read_to_end(&mut group.bytes).map_err(failed)?;
-            if read != key + row {
-                return Err(pack::cut_off());
+            // Nearly always the next row stands in the buffer as a whole.
+            let whole = lengths(read).map(|(key, row)| (key, row, LENGTHS + key + row));
+            if let Some((key, row, len)) = whole.filter(|(.., len)| *len <= read.len()) {
+                group.push(&read[LENGTHS..len], key, row);
+                self.file.consume(len);
+            } else {
+                self.read_pieces(group)?;
             }
-            group.rows.push((start, start + key, start + key + row));
         }
         group.settle();
-        Ok((!group.rows.is_empty()).then_some(group))
+        Ok(!group.rows.is_empty())
+    }
+
+    /// Adds the next row to a group, however long it is.
+    fn read_pieces(&mut self, group: &mut Group) -> Result<(), Error> {
+        let failed = |error| failed_io(self.place.path(), &error);
+        let mut start = [0; LENGTHS];
+        self.file.read_exact(&mut start).map_err(failed)?;
+        let (key, row) = lengths(&start).ok_or_else(pack::cut_off)?;
+        // What is not there is not allocated: lengths are not to be trusted.
+        let mut bytes = Vec::new();
+        let read = (&mut self.file).take((key + row) as u64).read_to_end(&mut bytes).map_err(failed)?;
+        if read != key + row {
+            return Err(pack::cut_off());
+        }
+        group.push(&bytes, key, row);
+        Ok(())
     }
 }
 
 impl Group {
+    /// Adds a row, whose `bytes` are those of the key, and then its own.
+    fn push(&mut self, bytes: &[u8], key: usize, row: usize) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        let (middle, end) = (start + key, start + key + row);
+        self.rows.push(Placed { prefix: prefix(&bytes[..key]), start, middle, end });
+    }
+
     /// Sorts by key, and leaves of each key the row that was written last.
     fn settle(&mut self) {
         let Group { bytes, rows } = self;
-        rows.sort_unstable_by(|a, b| (&bytes[a.0..a.1], b.0).cmp(&(&bytes[b.0..b.1], a.0)));
-        rows.dedup_by(|later, first| bytes[later.0..later.1] == bytes[first.0..first.1]);
+        let key = |row: &Placed| &bytes[row.start..row.middle];
+        rows.sort_unstable_by(|a, b| {
+            let order = a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(key(b)));
+            order.then(b.start.cmp(&a.start))
+        });
+        rows.dedup_by(|later, first| later.prefix == first.prefix && key(later) == key(first));
     }
 
     /// Keys and their rows, in the order of the keys.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.rows.iter().map(|(start, middle, end)| (&self.bytes[*start..*middle], &self.bytes[*middle..*end]))
+        let parts = |row: &Placed| (&self.bytes[row.start..row.middle], &self.bytes[row.middle..row.end]);
+        self.rows.iter().map(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn of_each_key_the_last_row_of_a_group_is_read_however_long_rows_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut changes = Changes::new(Scratch::create_in(directory.path()).unwrap());
+        let mut model = BTreeMap::new();
+        for number in 0..9_000_u64 {
+            // Some keys differ after their first bytes only, and some rows are longer than what is read at once.
+            let id = number * 31 % 1_400;
+            let key = [&[id as u8 % 7; 16], id.to_be_bytes().as_slice()].concat();
+            let len = if number % 1_000 == 999 { 2 * BUFFER } else { number as usize % 90 };
+            changes.push(&key, &vec![number as u8; len]).unwrap();
+            model.insert(key, (number as u8, len));
+        }
+        assert_eq!(changes.len(), 9_000);
+        let mut list = changes.take().unwrap().unwrap();
+        assert!(changes.len() == 0 && changes.take().unwrap().is_none());
+        let (mut found, mut group, mut groups) = (BTreeMap::new(), Group::default(), 0);
+        while list.next(&mut group, 4_000, 1 << 20).unwrap() {
+            let keys: Vec<&[u8]> = group.rows().map(|(key, _)| key).collect();
+            assert!(keys.is_sorted() && keys.windows(2).all(|pair| pair[0] != pair[1]));
+            let rows = group.rows().map(|(key, row)| (key.to_vec(), row.to_vec()));
+            found.extend(rows);
+            groups += 1;
+        }
+        let expected = model.into_iter().map(|(key, (byte, len))| (key, vec![byte; len]));
+        assert!(groups > 2 && found.into_iter().eq(expected));
     }
 }

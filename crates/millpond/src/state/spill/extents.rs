@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +15,11 @@ use crate::error::Error;
 
 /// Bytes of the smallest extents. Others are larger by a power of two.
 pub(crate) const EXTENT_BYTES: usize = 4 << 10;
+
+/// The file grows by so many of the smallest extents: what is first written in one go the system keeps in one piece of memory, where it is
+/// found faster than in pages. In larger pieces it looks through all of one to write a part.
+const GROWTH: u32 = 8;
+static ZEROS: [u8; GROWTH as usize * EXTENT_BYTES] = [0; GROWTH as usize * EXTENT_BYTES];
 
 /// A file of less is left as it is.
 const SHRINK_FROM: u32 = 256;
@@ -42,6 +48,8 @@ pub(crate) struct Extents {
     file: Arc<ExtentFile>,
     /// One past the last place that was ever used.
     end: u32,
+    /// How long the file is: a multiple of [`GROWTH`].
+    grown: u32,
     /// Free places of each class.
     free: Vec<Vec<u32>>,
     /// How many views have begun.
@@ -69,6 +77,7 @@ impl Extents {
         Ok(Extents {
             file: Arc::new(ExtentFile { file, place }),
             end: 0,
+            grown: 0,
             free: Vec::new(),
             begun: 0,
             views: VecDeque::new(),
@@ -96,8 +105,14 @@ impl Extents {
                 at
             }
         };
-        self.file.write(at, bytes)?;
+        self.file.write(position(at), bytes)?;
         Ok(Extent { at, class, len, born: self.begun })
+    }
+
+    /// Overwrites an extent that no view may see with `bytes` for which it has room, of which those in `changed` are other than before.
+    pub(crate) fn overwrite(&self, extent: Extent, bytes: &[u8], changed: Range<usize>) -> Result<Extent, Error> {
+        self.file.write(position(extent.at) + changed.start as u64, &bytes[changed])?;
+        Ok(Extent { len: bytes.len() as u32, ..extent })
     }
 
     /// Lets an extent go.
@@ -123,7 +138,7 @@ impl Extents {
         self.forget_views();
         if self.end >= SHRINK_FROM && self.views.is_empty() {
             self.file.file.set_len(0).map_err(|error| failed_io(self.file.place.path(), &error))?;
-            (self.end, self.free) = (0, Vec::new());
+            (self.end, self.grown, self.free) = (0, 0, Vec::new());
         }
         Ok(())
     }
@@ -135,7 +150,7 @@ impl Extents {
     }
 
     /// Whether a view may see the extent.
-    fn is_seen(&mut self, extent: Extent) -> bool {
+    pub(crate) fn is_seen(&mut self, extent: Extent) -> bool {
         if self.views.is_empty() {
             return false;
         }
@@ -167,9 +182,13 @@ impl Extents {
             return Ok(at);
         }
         let at = self.end;
-        let end =
-            at.checked_add(1 << class).ok_or_else(|| Error::failed("a subtask has more than 16 TiB on disk"))?;
+        let end = at.checked_add(1 << class).filter(|end| end.checked_next_multiple_of(GROWTH).is_some());
+        let end = end.ok_or_else(|| Error::failed("a subtask has more than 16 TiB on disk"))?;
         self.end = end;
+        if end > self.grown {
+            self.grown = end.next_multiple_of(GROWTH);
+            self.file.write(position(self.grown - GROWTH), &ZEROS)?;
+        }
         Ok(at)
     }
 }
@@ -193,8 +212,8 @@ impl ExtentFile {
         read_at(&self.file, bytes, position(extent.at)).map_err(|error| failed_io(self.place.path(), &error))
     }
 
-    fn write(&self, at: u32, bytes: &[u8]) -> Result<(), Error> {
-        write_at(&self.file, bytes, position(at)).map_err(|error| failed_io(self.place.path(), &error))
+    fn write(&self, at: u64, bytes: &[u8]) -> Result<(), Error> {
+        write_at(&self.file, bytes, at).map_err(|error| failed_io(self.place.path(), &error))
     }
 }
 

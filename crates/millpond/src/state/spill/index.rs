@@ -78,6 +78,11 @@ impl Index {
         self.chunks.is_empty()
     }
 
+    /// Says where a leaf is now.
+    pub(crate) fn set(&mut self, Place { chunk, leaf }: Place, to: Leaf) {
+        Arc::make_mut(&mut self.chunks[chunk].1)[leaf] = to;
+    }
+
     /// Puts leaves in the place of one; in an empty index, in the only place that there is.
     pub(crate) fn replace(&mut self, Place { chunk, leaf }: Place, by: &[Leaf]) {
         if self.chunks.is_empty() {
@@ -86,6 +91,10 @@ impl Index {
             Arc::make_mut(&mut self.chunks[chunk].1).remove(leaf);
         }
         let leaves = Arc::make_mut(&mut self.chunks[chunk].1);
+        if leaves.capacity() - leaves.len() < by.len() {
+            // Rather than twice the room: it counts against the keys that are resident.
+            leaves.reserve_exact(by.len().max(MOST_LEAVES / 16));
+        }
         leaves.splice(leaf..leaf, by.iter().copied());
         match leaves.len() {
             0 => drop(self.chunks.remove(chunk)),

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::state::codec::StateValue;
 use crate::state::keyed::{KeyedStates, Registered};
 use crate::state::keys::Slot;
+use crate::state::slot_table::VACANT;
 use crate::state::tracker::Extent;
 use crate::time::EventTime;
 
@@ -27,6 +28,8 @@ const DUE_KEYS: usize = 1024;
 const LEAVES_A_SWEEP: usize = 8;
 /// So few are folded at little cost: a snapshot takes them as they are, whatever else there is.
 const FEW_CHANGES: usize = 64 << 10;
+/// So many times as much may be written to spare the folding.
+const MOST_TIMES: usize = 6;
 
 /// What a subtask has on disk, and what it knows of the keys that are resident.
 pub(crate) struct Spill {
@@ -42,6 +45,8 @@ pub(crate) struct Spill {
     victims: Victims,
     /// Counts freezes.
     generation: u32,
+    /// How many keys there were when a snapshot took everything, and how many rows those after it have had.
+    last_everything: (usize, usize),
     /// Whether rows were written that may be waste some time, though nobody touches their keys.
     may_waste: bool,
     /// A key on disk: the hash, then the packed key. For its room.
@@ -62,6 +67,7 @@ impl Spill {
             timers: states.iter().enumerate().filter(is_timers).map(index).collect(),
             victims: Victims::default(),
             generation: 0,
+            last_everything: (0, 0),
             may_waste: false,
             key: Vec::new(),
             buffer: Vec::new(),
@@ -84,17 +90,24 @@ impl Spill {
         self.residents.left(slot);
     }
 
-    /// Whether so much has changed that writing everything costs no more than twice as much, and spares the folding later.
-    /// Each of the `resident` keys may have.
+    /// Whether the next snapshot is to take everything, given how many keys are `resident`. Each of them may have changed.
     fn is_mostly_changed(&self, resident: usize) -> bool {
-        let changed = self.changes.len() + resident;
-        changed >= FEW_CHANGES && changed.saturating_mul(2) >= self.keys_on_disk
+        takes_everything(self.changes.len() + resident, self.last_everything, self.keys_on_disk)
     }
 
     /// The next snapshot will have nothing of what has been written so far.
     fn next_generation(&mut self) {
         self.generation += 1;
     }
+}
+
+/// Whether a snapshot had better take all `keys` than the rows that have `changed`: if those are half of them, or if with the rows `since`
+/// everything was taken, with `then` so many keys, they are half of that, as that is when they are folded. Not if it makes
+/// this one many times longer.
+fn takes_everything(changed: usize, (then, since): (usize, usize), keys: usize) -> bool {
+    let is_much = |rows: usize, times: usize, of: usize| rows.saturating_mul(times) >= of;
+    let is_folded = is_much(since + changed, 2, then) && is_much(changed, MOST_TIMES, keys);
+    changed >= FEW_CHANGES && (is_much(changed, 2, keys) || is_folded)
 }
 
 /// Appends a key as it stands on disk.
@@ -109,48 +122,84 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         self.spill = setting.map(|setting| Box::new(Spill::new(setting, &self.states, range)));
     }
 
-    /// Makes resident what is known of these keys.
+    /// Finds the slots of all keys of a batch, with what is known of them.
     #[inline]
-    pub(crate) fn fault_in<'a>(&mut self, keys: impl Iterator<Item = (u64, &'a K)>) -> Result<(), Error>
+    pub(crate) fn look_up<'k>(
+        &mut self,
+        keys: impl Iterator<Item = (u64, &'k K)> + Clone,
+        slots: &mut Vec<Slot>,
+    ) -> Result<(), Error>
     where
-        K: 'a,
+        K: 'k,
     {
-        let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
-        let mut missing = Vec::new();
-        for (hash, key) in keys {
-            match self.keys.find(hash, key) {
-                Some(slot) => spill.residents.touch(slot, hash),
-                None => missing.push((hash, key)),
-            }
-        }
-        if spill.rows.is_none() {
+        if self.spill.is_none() {
+            self.find(keys, slots);
             return Ok(());
         }
-        // Neighbours on disk are looked for one after the other.
-        missing.sort_unstable_by_key(|(hash, _)| *hash);
-        let mut last = None;
-        for (hash, key) in missing {
-            // A batch may have a key twice.
-            if last.replace(hash) != Some(hash) || self.keys.find(hash, key).is_none() {
-                self.fault_in_one(hash, key)?;
+        self.bring(keys.clone(), slots)?;
+        for (slot, (hash, key)) in slots.iter_mut().zip(keys) {
+            if *slot == VACANT {
+                // Nothing is known of it, and it is forgotten again if it gets nothing.
+                (*slot, _) = self.keys.slot(hash, key);
+                self.cursor.emptied(*slot);
             }
         }
         Ok(())
     }
 
-    /// The same for one key that is not resident.
-    fn fault_in_one(&mut self, hash: u64, key: &K) -> Result<(), Error> {
+    /// Makes resident what is known of these keys.
+    pub(crate) fn fault_in<'k>(&mut self, keys: impl Iterator<Item = (u64, &'k K)>) -> Result<(), Error>
+    where
+        K: 'k,
+    {
+        if self.spill.is_some() { self.bring(keys, &mut Vec::new()) } else { Ok(()) }
+    }
+
+    /// Makes resident what is known of these keys, and says where they are; [`VACANT`] if nothing is known.
+    fn bring<'k>(&mut self, keys: impl Iterator<Item = (u64, &'k K)>, slots: &mut Vec<Slot>) -> Result<(), Error>
+    where
+        K: 'k,
+    {
         let Some(spill) = self.spill.as_deref_mut() else { return Ok(()) };
+        slots.clear();
+        let mut missing = Vec::new();
+        for (place, (hash, key)) in keys.enumerate() {
+            let slot = self.keys.find(hash, key);
+            match slot {
+                Some(slot) => spill.residents.touch(slot, hash),
+                None => missing.push((hash, place, key)),
+            }
+            slots.push(slot.unwrap_or(VACANT));
+        }
+        if spill.rows.is_none() {
+            return Ok(());
+        }
+        // Neighbours on disk are looked for one after the other.
+        missing.sort_unstable_by_key(|(hash, ..)| *hash);
+        let mut last = None;
+        for (hash, place, key) in missing {
+            // A batch may have a key twice.
+            let twice = last.replace(hash) == Some(hash);
+            let slot = if twice { self.keys.find(hash, key) } else { None };
+            let slot = if slot.is_some() { slot } else { self.fault_in_one(hash, key)? };
+            slots[place] = slot.unwrap_or(VACANT);
+        }
+        Ok(())
+    }
+
+    /// The same for one key that is not resident.
+    fn fault_in_one(&mut self, hash: u64, key: &K) -> Result<Option<Slot>, Error> {
+        let Some(spill) = self.spill.as_deref_mut() else { return Ok(None) };
         let Spill { rows, key: packed, residents, generation, .. } = spill;
-        let Some(rows) = rows else { return Ok(()) };
+        let Some(rows) = rows else { return Ok(None) };
         packed.clear();
         put_key(hash, key, packed)?;
-        let Some(row) = rows.get(packed)? else { return Ok(()) };
+        let Some(row) = rows.get(packed)? else { return Ok(None) };
         let header = Header::read(row)?;
         let fresh = header.is_fresh(*generation);
         // A tombstone that the next snapshot is to have must come along, as the next row will count in this one's place.
         if !(header.is_live() || fresh) {
-            return Ok(());
+            return Ok(None);
         }
         let (slot, _) = self.keys.slot(hash, key);
         let (mut sections, mut entries) = (header.sections, 0);
@@ -161,7 +210,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             }
         }
         residents.faulted_in(slot, hash, entries);
-        Ok(())
+        Ok(Some(slot))
     }
 
     /// Notes that the keys in these slots are there.
@@ -355,6 +404,9 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     pub(in crate::state) fn freeze_spilled(&mut self, everything: bool) -> Result<Option<SpilledPart>, Error> {
         let Some(spill) = self.spill.as_deref_mut() else { return Ok(None) };
         spill.next_generation();
+        let changed = spill.changes.len() + self.keys.len();
+        let (then, since) = spill.last_everything;
+        spill.last_everything = if everything { (spill.keys_on_disk, 0) } else { (then, since + changed) };
         let changes = spill.changes.take()?;
         let Some(rows) = &mut spill.rows else { return Ok(None) };
         let source = if everything {
@@ -378,5 +430,20 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             spill.changes.take()?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_taken_once_it_would_be_folded_unless_little_of_it_has_changed() {
+        let few = FEW_CHANGES;
+        assert!(!takes_everything(few - 1, (0, 0), 1), "a few rows are folded at little cost");
+        assert!(takes_everything(few, (4 * few, 0), 2 * few) && !takes_everything(few, (4 * few, 0), 3 * few));
+        assert!(takes_everything(few, (4 * few, few), 4 * few));
+        assert!(takes_everything(few, (0, 0), MOST_TIMES * few), "there was no everything yet");
+        assert!(!takes_everything(few, (4 * few, 9 * few), MOST_TIMES * few + 1), "it would be many times longer");
     }
 }

@@ -8,12 +8,14 @@
 //! ```
 
 use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::ops::Range;
 
 use super::index::{Prefix, prefix};
 use super::pack::{self, put_varint, varint};
 use crate::error::Error;
 
-/// The directory has a row after so many bytes of them.
+/// The directory has a row after so many bytes of them, when the leaf is made.
 const STRIDE: usize = 256;
 /// Bytes of an entry of the directory, and of how many there are.
 const ENTRY: usize = 12;
@@ -34,9 +36,15 @@ fn parts(leaf: &[u8]) -> Result<(&[u8], &[[u8; ENTRY]]), Error> {
     Ok((rows, directory.as_chunks().0))
 }
 
-/// The value of `key` in a leaf.
+/// Where the value of `key` stands in a leaf.
 #[inline]
-pub(crate) fn find<'a>(leaf: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>, Error> {
+pub(crate) fn find(leaf: &[u8], key: &[u8]) -> Result<Option<Range<usize>>, Error> {
+    Ok(locate(leaf, key)?.1)
+}
+
+/// Where the row of `key` begins in a leaf, or has its place; and where its value stands, if there is one.
+#[inline]
+fn locate(leaf: &[u8], key: &[u8]) -> Result<(usize, Option<Range<usize>>), Error> {
     let (rows, directory) = parts(leaf)?;
     let start = prefix(key).0;
     // Rows that begin with the same bytes may begin before the entry that does.
@@ -45,7 +53,67 @@ pub(crate) fn find<'a>(leaf: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>, E
         Some([.., a, b, c, d]) => u32::from_le_bytes([a, b, c, d]) as usize,
         None => 0,
     };
-    Rows::new(rows.get(at..).ok_or_else(pack::cut_off)?).seek(key)
+    let mut rest = Rows::new(rows.get(at..).ok_or_else(pack::cut_off)?);
+    loop {
+        let mut after = rest;
+        let row = after.next()?;
+        let at = rows.len() - rest.left();
+        match row.map(|row| (compare(row.key, key), row.value)) {
+            Some((Ordering::Less, _)) => rest = after,
+            Some((Ordering::Equal, value)) => {
+                let end = rows.len() - after.left();
+                return Ok((at, Some(end - value.len()..end)));
+            }
+            Some((Ordering::Greater, _)) | None => return Ok((at, None)),
+        }
+    }
+}
+
+/// Puts rows into a leaf, for as long as it then has no more than `most` bytes of them and none is to go. Gives the bytes that
+/// are not as they were.
+pub(crate) fn patch<'a>(
+    leaf: &mut Vec<u8>,
+    most: usize,
+    updates: &mut Peekable<impl Iterator<Item = Update<'a>>>,
+) -> Result<Range<usize>, Error> {
+    let (mut first, mut end, mut moved) = (None, 0, false);
+    while let Some((key, Some(value))) = updates.peek() {
+        let (at, place) = locate(leaf, key)?;
+        if let Some(place) = place.clone().filter(|place| place.len() == value.len()) {
+            // Nearly always: nothing else moves.
+            end = place.end;
+            leaf[place].copy_from_slice(value);
+        } else {
+            let old = place.map_or(0, |place| place.end - at);
+            let mut row = Vec::with_capacity(key.len() + value.len() + 10);
+            put_row(key, value, &mut row);
+            if rows(leaf)?.len() - old + row.len() > most {
+                break;
+            }
+            splice(leaf, at, old, &row)?;
+            moved = true;
+        }
+        first = first.or(Some(at));
+        updates.next();
+    }
+    let end = if moved { leaf.len() } else { end };
+    Ok(first.map_or(0..0, |first| first..end))
+}
+
+/// Puts a row in the place of `old` bytes, which are those of a row of its key, or none.
+fn splice(leaf: &mut Vec<u8>, at: usize, old: usize, row: &[u8]) -> Result<(), Error> {
+    leaf.splice(at..at + old, row.iter().copied());
+    let end = leaf.len() - COUNT;
+    let entries = parts(leaf)?.1.len();
+    for entry in leaf[end - entries * ENTRY..end].as_chunks_mut::<ENTRY>().0 {
+        let [.., a, b, c, d] = entry;
+        let begin = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+        // An entry whose row stood here may begin with this one.
+        if begin > at {
+            [*a, *b, *c, *d] = ((begin + row.len() - old) as u32).to_le_bytes();
+        }
+    }
+    Ok(())
 }
 
 /// Makes a leaf of rows.
@@ -93,34 +161,30 @@ impl<'a> Rows<'a> {
     /// The next row; None at the end.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Row<'a>>, Error> {
+        match self.next_short() {
+            None if !self.rest.is_empty() => self.next_long().map(Some),
+            row => Ok(row),
+        }
+    }
+
+    /// The next row, if its key and its value are short: nearly always.
+    #[inline]
+    fn next_short(&mut self) -> Option<Row<'a>> {
+        let [key @ ..0x80, value @ ..0x80, rest @ ..] = self.rest else { return None };
+        let (key, rest) = rest.split_at_checked(usize::from(*key))?;
+        let (value, rest) = rest.split_at_checked(usize::from(*value))?;
+        self.rest = rest;
+        Some(Row { key, value })
+    }
+
+    #[cold]
+    fn next_long(&mut self) -> Result<Row<'a>, Error> {
         let mut rest = self.rest;
-        let (key, value) = match rest {
-            [] => return Ok(None),
-            // Nearly always.
-            [key @ ..0x80, value @ ..0x80, after @ ..] => {
-                rest = after;
-                (usize::from(*key), usize::from(*value))
-            }
-            _ => (varint(&mut rest)?, varint(&mut rest)?),
-        };
+        let (key, value) = (varint(&mut rest)?, varint(&mut rest)?);
         let (key, rest) = rest.split_at_checked(key).ok_or_else(pack::cut_off)?;
         let (value, rest) = rest.split_at_checked(value).ok_or_else(pack::cut_off)?;
         self.rest = rest;
-        Ok(Some(Row { key, value }))
-    }
-
-    /// Goes on to the first row whose key is not less than `key`; gives its value if that is the key.
-    #[inline]
-    fn seek(&mut self, key: &[u8]) -> Result<Option<&'a [u8]>, Error> {
-        loop {
-            let mut after = *self;
-            let Some(row) = after.next()? else { return Ok(None) };
-            match compare(row.key, key) {
-                Ordering::Less => *self = after,
-                Ordering::Equal => return Ok(Some(row.value)),
-                Ordering::Greater => return Ok(None),
-            }
-        }
+        Ok(Row { key, value })
     }
 }
 
@@ -133,6 +197,13 @@ fn compare(one: &[u8], other: &[u8]) -> Ordering {
         }
         _ => one.cmp(other),
     }
+}
+
+fn put_row(key: &[u8], value: &[u8], to: &mut Vec<u8>) {
+    put_varint(key.len(), to);
+    put_varint(value.len(), to);
+    to.extend_from_slice(key);
+    to.extend_from_slice(value);
 }
 
 /// What is written: a key with its value, or without one if its row is to go.
@@ -178,10 +249,7 @@ pub(crate) fn merge<'a>(
                 to.extend_from_slice(&old[kept..at]);
                 kept = at;
             }
-            put_varint(key.len(), to);
-            put_varint(value.len(), to);
-            to.extend_from_slice(key);
-            to.extend_from_slice(value);
+            put_row(key, value, to);
             differs = true;
         }
     }

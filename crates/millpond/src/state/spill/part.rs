@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::FieldRef;
 use millpond_snapshot::hash::HashRange;
 
-use super::changes::ChangedRows;
+use super::changes::{ChangedRows, Group as ChangedGroup};
 use super::leaf::Row;
 use super::pack::{self, unpack};
 use super::row::{self, Header};
@@ -65,7 +65,8 @@ impl SpilledPart {
         let mut columns = Columns { states, keys, count: 0, bytes: 0 };
         match source {
             Source::Changes(mut changes) => {
-                while let Some(group) = changes.next(GROUP_KEYS, GROUP_BYTES)? {
+                let mut group = ChangedGroup::default();
+                while changes.next(&mut group, GROUP_KEYS, GROUP_BYTES)? {
                     for (key, row) in group.rows() {
                         columns.push(hash_of(key)?, key, row, false)?;
                     }

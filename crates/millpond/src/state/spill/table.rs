@@ -7,6 +7,7 @@
 //!
 //! One thread, the worker, writes. Another may read all rows as they stood at one moment, while it does ([`Snapshot`]).
 
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use super::extents::{EXTENT_BYTES, Extent, Extents, View};
@@ -78,10 +79,11 @@ impl Table {
             self.read(leaf.extent)?;
             self.open = Some(Open { from: leaf.first.min(prefix), until });
         }
-        leaf::find(&self.leaf, key)
+        Ok(leaf::find(&self.leaf, key)?.map(|place| &self.leaf[place]))
     }
 
-    /// Writes rows, in the order of their keys. Leaves out old ones beside them that are `waste`. Says how many leaves that was.
+    /// Writes rows, in the order of their keys. Says how many leaves that was. Where a leaf is made anew, old rows that are `waste` are
+    /// left out.
     pub(crate) fn write<'a>(
         &mut self,
         rows: impl Iterator<Item = Update<'a>>,
@@ -91,23 +93,52 @@ impl Table {
         let mut leaves = 0;
         while let Some((key, _)) = rows.peek() {
             let found = self.index.find(prefix(key));
-            match found {
-                Some((_, leaf, _)) => self.read(leaf.extent)?,
-                None => leaf::build(&[], &mut self.leaf)?,
-            }
             let until = found.and_then(|(.., until)| until);
             let own = || rows.next_if(|(key, _)| until.is_none_or(|until| prefix(key) < until));
-            self.merged.clear();
-            if merge(leaf::rows(&self.leaf)?, std::iter::from_fn(own), &waste, &mut self.merged)? {
-                match found {
-                    Some((place, leaf, _)) => self.replace(place, Some(leaf.extent))?,
-                    None => self.replace(Index::START, None)?,
+            let mut own = std::iter::from_fn(own).peekable();
+            match found {
+                Some((place, leaf, _)) => self.update(place, leaf, &mut own, &waste)?,
+                None => {
+                    self.merged.clear();
+                    merge(&[], own, &waste, &mut self.merged)?;
+                    self.replace(Index::START, None)?;
                 }
             }
             leaves += 1;
         }
         self.trim();
         Ok(leaves)
+    }
+
+    /// Writes rows of one leaf. Most find their place in it, so that it is not made anew.
+    fn update<'a>(
+        &mut self,
+        place: Place,
+        mut leaf: Leaf,
+        rows: &mut Peekable<impl Iterator<Item = Update<'a>>>,
+        waste: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), Error> {
+        self.read(leaf.extent)?;
+        let patched = leaf::patch(&mut self.leaf, LEAF_BYTES, rows)?;
+        if rows.peek().is_some() {
+            self.merged.clear();
+            let differs = merge(leaf::rows(&self.leaf)?, rows, waste, &mut self.merged)?;
+            if differs || !patched.is_empty() {
+                self.replace(place, Some(leaf.extent))?;
+            }
+        } else if !patched.is_empty() {
+            let len = leaf.extent.len();
+            if self.extents.is_seen(leaf.extent) {
+                leaf.extent = self.extents.write(&self.leaf, Some(leaf.extent))?;
+                self.index.set(place, leaf);
+            } else {
+                leaf.extent = self.extents.overwrite(leaf.extent, &self.leaf, patched)?;
+                if leaf.extent.len() != len {
+                    self.index.set(place, leaf);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Looks at the next few leaves, and leaves out rows that are `waste`.

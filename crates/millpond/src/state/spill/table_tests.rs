@@ -38,6 +38,8 @@ fn len() -> impl Strategy<Value = Option<usize>> {
     prop_oneof![
         3 => Just(None),
         8 => (0..60_usize).prop_map(Some),
+        // Often as long as what was there.
+        8 => Just(Some(24)),
         3 => (100..900_usize).prop_map(Some),
         1 => (3_000..20_000_usize).prop_map(Some),
     ]
@@ -47,7 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
     let key = || 0..800_u16;
     prop_oneof![
         6 => prop::collection::vec((key(), len()), 1..60).prop_map(Step::Write),
-        3 => (key(), 1..500_u16, prop_oneof![Just(None), (0..60_usize).prop_map(Some)])
+        3 => (key(), 1..500_u16, prop_oneof![Just(None), Just(Some(24)), (0..60_usize).prop_map(Some)])
             .prop_map(|(from, count, len)| Step::Range { from, count, len }),
         3 => prop::collection::vec(key(), 1..40).prop_map(Step::Get),
         2 => Just(Step::Begin),

@@ -126,9 +126,8 @@ impl Subject {
     /// Does something with each key of a batch, as an operator does.
     fn each(&mut self, keys: &[u16], mut logic: impl FnMut(&Self, usize, u16)) {
         let hashed = || keys.iter().map(|key| (hash(*key), key));
-        self.states.fault_in(hashed()).unwrap();
         let mut slots = Vec::new();
-        self.states.find(hashed(), &mut slots);
+        self.states.look_up(hashed(), &mut slots).unwrap();
         for (place, (key, slot)) in keys.iter().zip(slots).enumerate() {
             self.states.select(slot);
             logic(self, place, *key);
@@ -536,8 +535,7 @@ fn a_key_may_be_longer_than_a_leaf() {
     let keys: Vec<String> = (0..4).map(|number| format!("{}{number}", "k".repeat(70_000))).collect();
     for round in 0..3 {
         for (number, key) in keys.iter().enumerate() {
-            states.fault_in([(1, key)].into_iter()).unwrap();
-            states.find([(1, key)].into_iter(), &mut slots);
+            states.look_up([(1, key)].into_iter(), &mut slots).unwrap();
             states.select(slots[0]);
             assert_eq!(value.get(), (round > 0).then_some(round * 10 + number as u64));
             value.set((round + 1) * 10 + number as u64);
