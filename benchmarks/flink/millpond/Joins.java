@@ -89,10 +89,13 @@ final class Joins {
                                     new ListStateDescriptor<>("early", Types.TUPLE(Types.LONG, Types.LONG)));
         }
 
-        private static void bid(Tuple4<Long, Long, Long, Long> auction, long time, long price) {
-            if (time >= auction.f1 && time <= auction.f2) {
-                auction.f3 = Math.max(auction.f3, price);
+        /** Whether the bid tops the others. */
+        private static boolean bid(Tuple4<Long, Long, Long, Long> auction, long time, long price) {
+            boolean tops = time >= auction.f1 && time <= auction.f2 && price > auction.f3;
+            if (tops) {
+                auction.f3 = price;
             }
+            return tops;
         }
 
         @Override
@@ -115,8 +118,7 @@ final class Joins {
             if (auction == null) {
                 early.add(Tuple2.of(bid.f1, bid.f2));
                 context.timerService().registerEventTimeTimer(bid.f1);
-            } else {
-                bid(auction, bid.f1, bid.f2);
+            } else if (bid(auction, bid.f1, bid.f2)) {
                 open.update(auction);
             }
         }
