@@ -135,7 +135,7 @@ impl Subject {
         if rows.whole {
             self.rows.clear();
         }
-        let mut rows = rows.sorted().unwrap();
+        let mut rows = rows.sorted(Default::default()).unwrap();
         for (_, places) in rows.chunks(HashRange::FULL, 5).unwrap() {
             self.rows.push(rows.batch(places).unwrap());
         }
