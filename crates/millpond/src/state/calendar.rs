@@ -101,3 +101,25 @@ impl Calendar {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointless_hints_do_not_pile_up_and_those_that_count_stay() {
+        let (mut calendar, time) = (Calendar::default(), EventTime::from_millis(7));
+        for slot in 0..20 * FEW as Slot {
+            // Slot 3 has a timer, the others take theirs back.
+            calendar.add(time, slot);
+            calendar.remove(time, slot);
+            calendar.add(time, 3);
+            calendar.prune(1, |_, slot| slot == 3);
+            assert!(calendar.hints <= FEW + 3);
+        }
+        let mut slots = Vec::new();
+        assert_eq!(calendar.take_first(time, &mut slots), Some(time));
+        assert!(slots.contains(&3) && slots.is_sorted());
+        assert_eq!((calendar.hints, calendar.first()), (0, None));
+    }
+}

@@ -105,12 +105,6 @@ impl<M: StateValue + Ord, V: StateValue> MapState<M, V> {
     pub fn update<R>(&self, key: &M, change: impl FnOnce(&mut V) -> R) -> Option<R> {
         self.0.borrow_mut().get_mut(key).map(change)
     }
-    /// Changes the values under several keys in place; where there is none, `change` is shown that. Keys that fall are found
-    /// in one walk. `change` must not touch this state.
-    #[inline]
-    pub fn update_each(&self, keys: impl IntoIterator<Item = M>, change: impl FnMut(M, Option<&mut V>)) {
-        self.0.borrow_mut().update_each(keys.into_iter(), change);
-    }
     /// Changes the value under `key` in place; where there is none, one made by `default`.
     pub fn upsert<R>(&self, key: M, default: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> R) -> R {
         let mut store = self.0.borrow_mut();

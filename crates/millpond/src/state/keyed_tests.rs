@@ -43,8 +43,6 @@ enum Change {
     Add(u64),
     Clear,
     Insert(u8, u64),
-    /// Adds to some entries of the map.
-    AddEach(u64),
     Remove(u8),
     /// Puts so much into the map that it is a tree.
     Fill(u64),
@@ -64,7 +62,6 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (1..9_u64).prop_map(Change::Add),
         2 => Just(Change::Clear),
         4 => (0..4_u8, 0..9_u64).prop_map(|(key, value)| Change::Insert(key, value)),
-        2 => (1..9_u64).prop_map(Change::AddEach),
         2 => (0..4_u8).prop_map(Change::Remove),
         1 => (0..9_u64).prop_map(Change::Fill),
         1 => Just(Change::Thin),
@@ -136,13 +133,6 @@ impl Subject {
             }
             Change::Insert(map_key, to) => {
                 assert_eq!(map.insert(map_key, to), now.maps.insert((key, map_key), to));
-            }
-            Change::AddEach(more) => {
-                map.update_each((0..3).rev(), |map_key, value| {
-                    assert_eq!(value.as_deref(), now.maps.get(&(key, map_key)));
-                    value.into_iter().for_each(|value| *value += more);
-                    now.maps.entry((key, map_key)).and_modify(|value| *value += more);
-                });
             }
             Change::Remove(map_key) => {
                 assert_eq!(map.remove(&map_key), now.maps.remove(&(key, map_key)));

@@ -177,32 +177,6 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         Some(&mut entry.value)
     }
 
-    /// Shows the values under `keys` of the current key's map, to be changed: those that are there count as changed.
-    #[inline]
-    pub(crate) fn update_each(
-        &mut self,
-        keys: impl Iterator<Item = M>,
-        mut change: impl FnMut(M, Option<&mut V>),
-    ) {
-        let slot = self.cursor.slot();
-        self.expire(slot);
-        let expires_at = self.expiry();
-        let MapStore { maps, tracker, copied, .. } = self;
-        let Some(map) = maps.get_mut(slot as usize) else { return keys.for_each(|key| change(key, None)) };
-        map.each_mut(keys, |key, entry| {
-            let value = entry.map(|entry| {
-                if tracker.is_due(entry.mark, |copied| is_behind(slot, &key, copied)) {
-                    copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
-                    entry.mark = tracker.copied();
-                }
-                tracker.change(&mut entry.mark, || (slot, key.clone()));
-                entry.expires_at = expires_at;
-                &mut entry.value
-            });
-            change(key, value);
-        });
-    }
-
     /// Puts `value` under `key`; gives back what was there.
     pub(crate) fn insert(&mut self, key: M, value: V) -> Option<V> {
         match self.get_mut(&key) {

@@ -158,30 +158,6 @@ impl<K: Ord, V> SortedMap<K, V> {
         list.iter_mut().map(|(key, value)| (&*key, value)).chain(tree.into_iter().flatten())
     }
 
-    /// Shows what is under each of `keys`, to be changed. Keys that fall are found in one walk.
-    #[inline]
-    pub(crate) fn each_mut(&mut self, keys: impl Iterator<Item = K>, mut show: impl FnMut(K, Option<&mut V>)) {
-        let list = match self {
-            SortedMap::Few(list) => list,
-            SortedMap::Many(tree) => {
-                return keys.for_each(|key| {
-                    let value = tree.get_mut(&key);
-                    show(key, value);
-                });
-            }
-        };
-        // All that is less than what was looked for last is before this place.
-        let mut behind = list.len();
-        keys.for_each(|key| {
-            if list.get(behind).is_some_and(|(other, _)| *other <= key) {
-                behind = list.len();
-            }
-            let found = place(&list[..behind], &key);
-            behind = found.unwrap_or_else(|at| at);
-            show(key, found.ok().map(|at| &mut list[at].1));
-        });
-    }
-
     /// All entries, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.range(..)
@@ -262,7 +238,6 @@ mod tests {
         /// All keys from one on go.
         RemoveFrom(u8),
         Range(Bound<u8>, Bound<u8>, u32),
-        Each(Vec<u8>, u32),
     }
 
     fn bound() -> impl Strategy<Value = Bound<u8>> {
@@ -273,16 +248,6 @@ mod tests {
         ]
     }
 
-    /// Mostly in falling order.
-    fn keys() -> impl Strategy<Value = Vec<u8>> {
-        (prop::collection::vec(0..40_u8, 0..9), prop::bool::weighted(0.7)).prop_map(|(mut keys, fall)| {
-            if fall {
-                keys.sort_unstable_by(|one, other| other.cmp(one));
-            }
-            keys
-        })
-    }
-
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             16 => (0..40_u8, any::<u32>()).prop_map(|(key, value)| Step::Insert(key, value)),
@@ -291,7 +256,6 @@ mod tests {
             2 => (0..40_u8).prop_map(Step::Remove),
             1 => (0..40_u8).prop_map(Step::RemoveFrom),
             2 => (bound(), bound(), any::<u32>()).prop_map(|(start, end, add)| Step::Range(start, end, add)),
-            2 => (keys(), any::<u32>()).prop_map(|(keys, add)| Step::Each(keys, add)),
         ]
     }
 
@@ -328,19 +292,6 @@ mod tests {
                         prop_assert_eq!(found, in_range(&model, (start, end)));
                         map.range_mut((start, end)).for_each(|(_, value)| *value = value.wrapping_add(add));
                         model.iter_mut().filter(|(key, _)| (start, end).contains(key)).for_each(|(_, value)| *value = value.wrapping_add(add));
-                    }
-                    Step::Each(keys, add) => {
-                        let mut seen = Vec::new();
-                        map.each_mut(keys.iter().copied(), |key, value| {
-                            seen.push((key, value.as_deref().copied()));
-                            value.into_iter().for_each(|value| *value = value.wrapping_add(add));
-                        });
-                        let mut expected = Vec::new();
-                        for key in keys {
-                            expected.push((key, model.get(&key).copied()));
-                            model.entry(key).and_modify(|value| *value = value.wrapping_add(add));
-                        }
-                        prop_assert_eq!(seen, expected);
                     }
                 }
                 prop_assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));

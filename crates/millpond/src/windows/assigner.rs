@@ -171,18 +171,18 @@ impl WindowAssigner {
         !matches!(self.0, Shape::Global)
     }
 
-    /// The windows that a record of `time` is in, the latest first; a session as it would be of the record alone.
+    /// Shows the windows that a record of `time` is in, the latest first, until that fails; a session as it would be of the
+    /// record alone.
     #[inline]
-    pub(crate) fn windows(self, time: EventTime) -> impl Iterator<Item = Window> {
-        let (all, aligned) = match self.0 {
-            Shape::Global => (Some(Window::GLOBAL), None),
+    pub(crate) fn each<E>(self, time: EventTime, mut show: impl FnMut(Window) -> Result<(), E>) -> Result<(), E> {
+        match self.0 {
+            Shape::Global => show(Window::GLOBAL),
             Shape::Session(Session { gap, .. }) => {
                 let end = EventTime::from_millis(time.as_millis().saturating_add(gap));
-                (Some(Window { start: time, end }), None)
+                show(Window { start: time, end })
             }
-            Shape::Aligned(aligned) => (None, Some(aligned.windows(time.as_millis()))),
-        };
-        all.into_iter().chain(aligned.into_iter().flatten())
+            Shape::Aligned(aligned) => aligned.each(time, show),
+        }
     }
 
     /// Has the job refused if the windows make no sense.
@@ -199,21 +199,36 @@ impl WindowAssigner {
 }
 
 impl Aligned {
-    /// Near the ends of time windows are cut off.
     #[inline]
-    fn windows(self, time: i64) -> impl Iterator<Item = Window> {
+    fn each<E>(self, time: EventTime, mut show: impl FnMut(Window) -> Result<(), E>) -> Result<(), E> {
         let Aligned { size, slide, offset, .. } = self;
-        let slide = slide.max(1);
-        let since_start = match time.checked_sub(offset) {
-            Some(since_offset) => since_offset.rem_euclid(slide),
-            // Less than the slide.
-            None => (i128::from(time) - i128::from(offset)).rem_euclid(i128::from(slide)) as i64,
-        };
-        // How long before `time` a window began: there nothing overflows.
-        let ages = std::iter::successors(Some(since_start), move |age| age.checked_add(slide));
-        ages.take_while(move |age| *age < size).map(move |age| Window {
-            start: EventTime::from_millis(time.saturating_sub(age)),
-            end: EventTime::from_millis(time.saturating_add(size - age)),
-        })
+        let (time, slide) = (time.as_millis(), slide.max(1));
+        // Sums of a few numbers of this size are far from the ends of an i64.
+        let is_small = |millis: i64| millis.unsigned_abs() < 1 << 60;
+        if !(is_small(time) && is_small(size) && is_small(slide) && is_small(offset)) {
+            return self.each_wide(time, show);
+        }
+        let mut start = time - (time - offset).rem_euclid(slide);
+        while start + size > time {
+            show(Window { start: EventTime::from_millis(start), end: EventTime::from_millis(start + size) })?;
+            start -= slide;
+        }
+        Ok(())
     }
+
+    /// The same near the ends of time, where windows are cut off.
+    #[cold]
+    fn each_wide<E>(self, time: i64, mut show: impl FnMut(Window) -> Result<(), E>) -> Result<(), E> {
+        let (time, size, slide) = (i128::from(time), i128::from(self.size), i128::from(self.slide.max(1)));
+        let mut start = time - (time - i128::from(self.offset)).rem_euclid(slide);
+        while start + size > time {
+            show(Window { start: clamp(start), end: clamp(start + size) })?;
+            start -= slide;
+        }
+        Ok(())
+    }
+}
+
+fn clamp(millis: i128) -> EventTime {
+    EventTime::from_millis(i64::try_from(millis).unwrap_or(if millis < 0 { i64::MIN } else { i64::MAX }))
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::fold::Fold;
 use super::kept::Kept;
 use super::late::LateCount;
-use super::panes::{Entered, Panes};
+use super::panes::{Entered, Panes, Placed};
 use super::rules::Rules;
 use super::trigger::{Moment, Trigger, Verdict};
 use super::window::{Window, WindowResult};
@@ -108,36 +108,52 @@ where
             TimeDomain::Event => context.timestamp(),
         };
         let (rules, watermark) = (self.rules, context.watermark());
-        let is_gone = |window: Window| {
+        let is_late = |window: Window| {
             rules.domain() == TimeDomain::Event
                 && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
         };
-        let (panes, fold, trigger) = (Rc::clone(&self.panes), Rc::clone(&self.fold), Rc::clone(&self.trigger));
-        let now = rules.moment(Window::GLOBAL, context);
-        let is_quiet = |before: Window, window: Window| {
-            let moment = |window| Moment { window, complete_at: rules.complete_at(window), ..now };
-            let (was, moment, mut state) = (moment(before), moment(window), G::State::default());
-            // What a trigger remembers is asked for elsewhere.
-            !Self::REMEMBERS
-                && trigger.on_record(record, &mut state, &moment) == Verdict::Wait
-                && (before == window || {
-                    let set = wake_times(&*trigger, &state, &was);
-                    to_set(wake_times(&*trigger, &state, &moment), set, &moment).next().is_none()
-                })
-        };
-        let is_late = panes.add(rules.assigner, time, record, &*fold, is_gone, is_quiet, |entered| {
-            self.entered(entered, record, context)
-        })?;
+        let (panes, fold) = (Rc::clone(&self.panes), Rc::clone(&self.fold));
         // A record is late if all its windows are gone.
-        if is_late && rules.late_to_side {
+        let (mut gone, mut kept) = (false, false);
+        panes.add(rules.assigner, time, record, &*fold, is_late, |placed| {
+            kept |= !matches!(placed, Placed::Late);
+            match placed {
+                Placed::Late => gone = true,
+                Placed::Known(id, window) if !Self::REMEMBERS => self.again(&id, window, record, context)?,
+                Placed::Known(id, window) => {
+                    let entered = Entered { id, window, before: Some(window), absorbed: Vec::new() };
+                    self.entered(entered, record, context)?;
+                }
+                Placed::In(entered) => self.entered(entered, record, context)?,
+            }
+            Ok(())
+        })?;
+        let late = gone && !kept;
+        if late && rules.late_to_side {
             context.emit_side(record.clone());
-        } else if is_late {
+        } else if late {
             self.late.count(rules.kind, self.subtask);
         }
         Ok(())
     }
 
-    /// Sees to a window that a record has been put into.
+    /// Sees to a window that had all that it needs, and whose trigger remembers nothing.
+    #[inline]
+    fn again(
+        &mut self,
+        id: &P::Id,
+        window: Window,
+        record: &In,
+        context: &mut WindowContext<'_, K, In, R>,
+    ) -> Result<(), UserError> {
+        let (moment, mut state) = (self.rules.moment(window, context), G::State::default());
+        let verdict = self.trigger.on_record(record, &mut state, &moment);
+        if verdict != Verdict::Wait {
+            self.carry_out(verdict, id, self.timers(&state, &moment), &moment, context)?;
+        }
+        Ok(())
+    }
+
     fn entered(
         &mut self,
         Entered { id, window, before, absorbed }: Entered<P::Id>,
@@ -160,7 +176,14 @@ where
             return Ok(());
         }
         let wanted = self.timers(&state, &moment);
-        to_set(wanted, timers, &moment).for_each(|timer| set_timer(context, timer));
+        for ((wake_at, set), domain) in wanted.into_iter().zip(timers).zip(DOMAINS) {
+            let now = moment.clock(domain);
+            // A timer that is set for an earlier moment, and has not gone off, will see to it.
+            let in_hand = |time| set.is_some_and(|set| now < set && set <= time);
+            if let Some(time) = wake_at.filter(|time| *time > now && !in_hand(*time)) {
+                set_timer(context, Timer { time, domain });
+            }
+        }
         self.remember(id, state);
         if before.is_none() {
             self.set_end(window, moment.clock(self.rules.domain()), wanted, context);
@@ -246,7 +269,7 @@ where
 
     /// When the trigger wants to be woken, by each clock.
     fn timers(&self, state: &G::State, moment: &Moment) -> Timers {
-        wake_times(&*self.trigger, state, moment)
+        DOMAINS.map(|domain| self.trigger.wake_at(state, moment, domain))
     }
 
     /// Does as the trigger says. `timers` are those that are set for it. Whether the window is still there.
@@ -329,21 +352,6 @@ where
             set_timer(context, END_OF_INPUT);
         }
     }
-}
-
-/// When a trigger wants to be woken, by each clock.
-fn wake_times<T, G: Trigger<T>>(trigger: &G, state: &G::State, moment: &Moment) -> Timers {
-    DOMAINS.map(|domain| trigger.wake_at(state, moment, domain))
-}
-
-/// The timers that are wanted, but for those that have passed and those that the ones that are `set` will see to.
-fn to_set(wanted: Timers, set: Timers, moment: &Moment) -> impl Iterator<Item = Timer> {
-    wanted.into_iter().zip(set).zip(DOMAINS).filter_map(|((wake_at, set), domain)| {
-        let now = moment.clock(domain);
-        // A timer that is set for an earlier moment, and has not gone off, will see to it.
-        let in_hand = |time| set.is_some_and(|set| now < set && set <= time);
-        wake_at.filter(|time| *time > now && !in_hand(*time)).map(|time| Timer { time, domain })
-    })
 }
 
 /// Event time has come to its end.

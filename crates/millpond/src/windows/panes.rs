@@ -26,6 +26,16 @@ pub(crate) struct Entered<Id> {
     pub(crate) absorbed: Vec<Id>,
 }
 
+/// Where a record went.
+pub(crate) enum Placed<Id> {
+    /// Into a window that was there, and has the bounds that it had.
+    Known(Id, Window),
+    /// Into a window that is new, or has changed its bounds.
+    In(Entered<Id>),
+    /// Nowhere: the window is over and gone.
+    Late,
+}
+
 /// The windows of a key and what is kept of them.
 pub(crate) trait Panes<In, F: Fold<In>>: 'static {
     /// What a window is found by.
@@ -33,20 +43,16 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
 
     /// Declares the state.
     fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self;
-    /// Puts a record that belongs at `time` into its windows, but for those that are over and gone, and says of each where
-    /// it went, until that fails; but nothing of a window that was there and is quiet, given its bounds before and after. Says
-    /// whether all the windows are gone.
-    #[expect(clippy::too_many_arguments, reason = "what a record needs, from one caller")]
+    /// Puts a record that belongs at `time` into its windows, and says of each where it went, until that fails.
     fn add(
         &self,
         assigner: WindowAssigner,
         time: EventTime,
         record: &In,
         fold: &F,
-        is_gone: impl Fn(Window) -> bool,
-        is_quiet: impl Fn(Window, Window) -> bool,
-        placed: impl FnMut(Entered<Self::Id>) -> Result<(), UserError>,
-    ) -> Result<bool, UserError>;
+        is_late: impl Fn(Window) -> bool,
+        placed: impl FnMut(Placed<Self::Id>) -> Result<(), UserError>,
+    ) -> Result<(), UserError>;
     /// Lists the windows that end at `end` and those that end at `gone` or before; maybe others too. Each once.
     fn due(&self, end: EventTime, gone: EventTime, ids: &mut Vec<Self::Id>);
     /// All windows.
@@ -79,41 +85,19 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         time: EventTime,
         record: &In,
         fold: &F,
-        is_gone: impl Fn(Window) -> bool,
-        is_quiet: impl Fn(Window, Window) -> bool,
-        mut placed: impl FnMut(Entered<Window>) -> Result<(), UserError>,
-    ) -> Result<bool, UserError> {
-        // Mostly all the windows are there, and nothing is to be done but to add to each.
-        let (mut gone, mut kept, mut more) = (false, false, false);
-        let windows = assigner.windows(time).filter(|window| {
-            let is_gone = is_gone(*window);
-            gone |= is_gone;
-            !is_gone
-        });
-        self.0.update_each(windows, |window, pane| {
-            kept = true;
-            match pane {
-                Some(pane) => {
-                    fold.add(pane, record);
-                    more |= !is_quiet(window, window);
-                }
-                None => more = true,
-            }
-        });
-        if more {
-            for window in assigner.windows(time).filter(|window| !is_gone(*window)) {
-                let mut before = None;
-                if !self.0.contains(&window) {
-                    self.0.insert(window, fold.first(record));
-                } else if is_quiet(window, window) {
-                    continue;
-                } else {
-                    before = Some(window);
-                }
-                placed(Entered { id: window, window, before, absorbed: Vec::new() })?;
-            }
-        }
-        Ok(gone && !kept)
+        is_late: impl Fn(Window) -> bool,
+        mut placed: impl FnMut(Placed<Window>) -> Result<(), UserError>,
+    ) -> Result<(), UserError> {
+        assigner.each(time, |window| {
+            placed(if is_late(window) {
+                Placed::Late
+            } else if self.0.update(&window, |kept| fold.add(kept, record)).is_some() {
+                Placed::Known(window, window)
+            } else {
+                self.0.insert(window, fold.first(record));
+                Placed::In(Entered { id: window, window, before: None, absorbed: Vec::new() })
+            })
+        })
     }
 
     fn due(&self, end: EventTime, gone: EventTime, ids: &mut Vec<Window>) {
@@ -164,11 +148,10 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
         time: EventTime,
         record: &In,
         fold: &F,
-        is_gone: impl Fn(Window) -> bool,
-        is_quiet: impl Fn(Window, Window) -> bool,
-        mut placed: impl FnMut(Entered<EventTime>) -> Result<(), UserError>,
-    ) -> Result<bool, UserError> {
-        for alone in assigner.windows(time) {
+        is_late: impl Fn(Window) -> bool,
+        mut placed: impl FnMut(Placed<EventTime>) -> Result<(), UserError>,
+    ) -> Result<(), UserError> {
+        assigner.each(time, |alone| {
             let mut window = alone;
             let (mut first, mut others) = (None, Vec::new());
             self.meet(alone, |session| {
@@ -178,28 +161,29 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
                     Some(_) => others.push(session.start),
                 }
             });
-            match first {
-                None if is_gone(alone) => return Ok(true),
+            placed(match first {
+                None if is_late(alone) => Placed::Late,
                 // Its start stays, so it stays where it is.
                 Some(session) if others.is_empty() && session.start == window.start => {
                     self.0.update(&window.start, |pane| {
                         pane.end = window.end;
                         fold.add(&mut pane.kept, record);
                     });
-                    if !is_quiet(session, window) {
+                    if session == window {
+                        Placed::Known(window.start, window)
+                    } else {
                         let before = Some(session);
-                        placed(Entered { id: window.start, window, before, absorbed: Vec::new() })?;
+                        Placed::In(Entered { id: window.start, window, before, absorbed: Vec::new() })
                     }
                 }
                 _ => {
                     let absorbed: Vec<EventTime> =
                         first.iter().map(|session| session.start).chain(others).collect();
                     self.unite(window, &absorbed, record, fold);
-                    placed(Entered { id: window.start, window, before: None, absorbed })?;
+                    Placed::In(Entered { id: window.start, window, before: None, absorbed })
                 }
-            }
-        }
-        Ok(false)
+            })
+        })
     }
 
     /// All: the end of a session is not what it is found by.

@@ -1,5 +1,6 @@
 //! Each property is checked against the definition of a window, not against another formula for it.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -14,8 +15,12 @@ fn offset(millis: i64) -> TimeOffset {
 }
 
 fn windows(assigner: impl Into<WindowAssigner>, time: i64) -> Vec<(i64, i64)> {
-    let windows = assigner.into().windows(EventTime::from_millis(time));
-    let mut windows: Vec<_> = windows.map(|window| (window.start.as_millis(), window.end.as_millis())).collect();
+    let mut windows = Vec::new();
+    let outcome = assigner.into().each(EventTime::from_millis(time), |window| {
+        windows.push((window.start.as_millis(), window.end.as_millis()));
+        Ok::<(), Infallible>(())
+    });
+    assert_eq!(outcome, Ok(()));
     windows.sort_unstable();
     windows
 }

@@ -8,7 +8,7 @@ use crate::state::setup::KeyedSetup;
 use crate::time::EventTime;
 use crate::windows::fold::{Everything, Fold};
 use crate::windows::kept::Kept;
-use crate::windows::panes::{Entered, Fixed, Panes, Sessions};
+use crate::windows::panes::{Fixed, Panes, Placed, Sessions};
 use crate::windows::{Session, Tumbling, Window, WindowAssigner};
 
 fn at(millis: i64) -> EventTime {
@@ -32,15 +32,17 @@ fn add<P: Panes<i64, Everything>>(
         &time,
         &Everything,
         |_| false,
-        |_, _| false,
         |place| {
             placed.push(place);
             Ok(())
         },
     );
-    assert!(!outcome.expect("nothing fails"), "the record of {time} went nowhere");
-    let Entered { window, before, absorbed, .. } = placed.pop().expect("it went somewhere");
-    (window, before, absorbed.len())
+    outcome.expect("nothing fails");
+    match placed.pop() {
+        Some(Placed::In(entered)) => (entered.window, entered.before, entered.absorbed.len()),
+        Some(Placed::Known(_, window)) => (window, Some(window), 0),
+        _ => panic!("the record of {time} went nowhere"),
+    }
 }
 
 /// Windows and what they hold.
@@ -80,10 +82,15 @@ fn windows_of_another_size_live_beside_each_other() {
 #[test]
 fn a_late_record_is_not_kept() {
     let panes = sessions();
+    let mut placed = Vec::new();
     let gap: WindowAssigner = Session::gap(Duration::from_millis(10)).into();
-    let is_gone = |window: Window| window.end <= at(15);
-    let is_late = panes.add(gap, at(5), &5, &Everything, is_gone, |_, _| false, |_| panic!("it is placed"));
-    assert!(is_late.expect("nothing fails"));
+    let is_late = |window: Window| window.end <= at(15);
+    let outcome = panes.add(gap, at(5), &5, &Everything, is_late, |place| {
+        placed.push(place);
+        Ok(())
+    });
+    outcome.expect("nothing fails");
+    assert!(matches!(placed[..], [Placed::Late]));
     assert!(Panes::<i64, Everything>::is_empty(&panes));
 }
 
