@@ -132,6 +132,7 @@ final class Site {
     private static final class Random {
         private static final VarHandle EIGHT_BYTES =
                 MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+        private static final long CHANGE = 0xE7037ED1A0B428DBL;
         private static final long EVERY_OTHER = 0x00FF00FF00FF00FFL;
         private long state;
 
@@ -141,7 +142,8 @@ final class Site {
 
         private long next() {
             state += Mix.GOLDEN;
-            return Mix.mix(state);
+            long changed = state ^ CHANGE;
+            return Math.multiplyHigh(state, changed) ^ state * changed;
         }
 
         long below(long bound) {

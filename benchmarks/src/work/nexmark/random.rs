@@ -4,8 +4,13 @@ use std::sync::LazyLock;
 
 use crate::work::mix::{GOLDEN, mix};
 
-/// SplitMix64.
+/// A counter, of which each step is multiplied with itself, changed a little, and both halves of the product are laid over each
+/// other: after `wyrand` of Wang Yi's wyhash, here with signed numbers. One multiplication a number, so that to make an event
+/// is little beside what is done with it.
 pub(super) struct Random(u64);
+
+/// As many ones as zeros, in no order.
+const CHANGE: u64 = 0xE703_7ED1_A0B4_28DB;
 
 impl Random {
     /// Those of the event with a number.
@@ -17,7 +22,8 @@ impl Random {
     #[inline]
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
-        mix(self.0)
+        let product = i128::from(self.0 as i64) * i128::from((self.0 ^ CHANGE) as i64);
+        (product >> 64) as u64 ^ product as u64
     }
 
     /// A number below `bound`, which is less than 2^31.
