@@ -25,7 +25,7 @@ pub fn text(text: &str) -> u64 {
     let last = bytes.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
     let first = match bytes.first_chunk() {
         Some(first) => u64::from_le_bytes(*first),
-        None => bytes.iter().rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte)),
+        None => bytes.iter().rev().fold(0, |packed, byte| (packed << 8) | u64::from(*byte)),
     };
     mix(mix(first ^ bytes.len() as u64) ^ last)
 }

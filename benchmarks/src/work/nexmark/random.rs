@@ -76,8 +76,8 @@ impl Random {
 #[inline]
 fn as_letters(drawn: u64) -> u64 {
     const EVERY_OTHER: u64 = 0x00FF_00FF_00FF_00FF;
-    let even = ((drawn & EVERY_OTHER) * 26 >> 8) & EVERY_OTHER;
-    let odd = ((drawn >> 8) & EVERY_OTHER) * 26 & !EVERY_OTHER;
+    let even = (((drawn & EVERY_OTHER) * 26) >> 8) & EVERY_OTHER;
+    let odd = (((drawn >> 8) & EVERY_OTHER) * 26) & !EVERY_OTHER;
     (even | odd) + u64::from_le_bytes([b'a'; 8])
 }
 
