@@ -47,7 +47,7 @@ where
     let mut output = OutputBuilder::<Time, CapacityContainerBuilder<Vec<B>>>::from(output);
     builder.set_notify_for(0, FrontierInterest::Never);
     let mut results: Vec<Vec<B>> = (0..lists).map(|_| Vec::new()).collect();
-    // How many each held the last time: as much room is made for the next.
+    // As many as each held the last time, and some more: so much room is made for the next.
     let mut room = vec![0; lists];
     // After a failure the capabilities of what was not processed are kept: the frontier must not pass it.
     let mut kept = Vec::new();
@@ -61,7 +61,7 @@ where
                 if done {
                     let mut session = output.session(&capability);
                     for (results, room) in results.iter_mut().zip(&mut room).filter(|(list, _)| !list.is_empty()) {
-                        *room = results.len();
+                        *room = results.len() + results.len() / 4;
                         session.give_container(results);
                         results.clear();
                     }

@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use millpond_snapshot::chunk::StateKind;
 use millpond_snapshot::hash::HashRange;
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +14,8 @@ use crate::dataflow::aligned::{Outputs, Wake};
 use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::{Failure, UserError, for_each_place, name_failing};
 use crate::state::codec;
-use crate::state::descriptor::{StateDeclaration, StateDescriptor};
-use crate::state::evolution::{Sides, Values};
+use crate::state::descriptor::StateDeclaration;
+use crate::state::evolution::Values;
 use crate::state::keyed::KeyedStates;
 use crate::state::keys::Slot;
 use crate::state::operator::OperatorListState;
@@ -59,18 +58,7 @@ pub(crate) struct KeyedCore<K> {
 
 /// Declares what every keyed operator keeps besides the states of its function.
 fn declare(setup: &mut KeyedSetup) -> (Timers, OperatorListState<RangeWatermark>) {
-    let timers = || Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
-    let (event, processing) = (timers(), timers());
-    for (name, store) in [("event-timers", &event), ("processing-timers", &processing)] {
-        setup.register(
-            StateDescriptor::new(name),
-            StateKind::Timers,
-            None,
-            None,
-            Sides::default(),
-            Rc::clone(store) as _,
-        );
-    }
+    let (event, processing) = (setup.timers("event-timers"), setup.timers("processing-timers"));
     let reached = setup.operator.union::<RangeWatermark>("watermark");
     (Timers { event, processing }, reached)
 }

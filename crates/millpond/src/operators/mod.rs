@@ -2,7 +2,8 @@
 //!
 //! * [`part`]: what every one of them does to take part in a snapshot.
 //! * [`keyed_core`]: keys, states, timers and their snapshots, shared by the keyed operators.
-//! * [`running`]: a result for each record of a keyed input. [`keyed`]: one keyed input; [`connected`]: two keyed inputs; [`broadcast`]: a keyed input and one that all see.
+//! * [`keyed`]: one keyed input; [`connected`]: two keyed inputs; [`broadcast`]: a keyed input and one that all see.
+//! * [`running`]: one keyed input, and a result for each of its records.
 //! * [`process`]: one input without a key.
 //! * [`source`], [`sink`]: the ends of a job.
 

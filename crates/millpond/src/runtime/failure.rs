@@ -155,18 +155,14 @@ pub(crate) fn for_each_place<T: Debug>(
     mut logic: impl FnMut(usize, &T) -> Result<(), UserError>,
 ) -> Result<(), Failure> {
     let at = Cell::new(0);
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
+    let each = || {
         for (index, record) in batch.iter().enumerate() {
             at.set(index);
             logic(index, record)?;
         }
-        Ok::<_, UserError>(())
-    }));
-    match outcome {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::on(&batch[at.get()], chain(error.as_ref()), Prospect::of(error.as_ref()))),
-        Err(panic) => Err(Failure::on(&batch[at.get()], panicked(panic.as_ref()), Prospect::Uncertain)),
-    }
+        Ok(())
+    };
+    name_failing(each, || &batch[at.get()])
 }
 
 /// Runs `logic`. If it fails or panics, the failure names what it was `at`.

@@ -4,13 +4,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use millpond_snapshot::chunk::StateKind;
 use millpond_snapshot::hash::{HashRange, key_hash};
 use proptest::prelude::*;
 
 use super::codec;
-use super::descriptor::StateDescriptor;
-use super::evolution::Sides;
 use super::handles::{MapState, ValueState};
 use super::keyed::KeyedStates;
 use super::rows::KeyedRows;
@@ -97,9 +94,7 @@ impl Subject {
         let mut setup = KeyedSetup::new::<u64>(0, 1, Rc::default());
         let (value, map) = (setup.value("value"), setup.map("map"));
         let keys = setup.keys();
-        let timers = Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
-        let declared = StateDescriptor::new("timers");
-        setup.register(declared, StateKind::Timers, None, None, Sides::default(), Rc::clone(&timers) as _);
+        let timers = setup.timers("timers");
         let key = codec::column::<u64>("key").unwrap();
         let states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key, keys);
         let [now, frozen, told] = std::array::from_fn(|_| Model::default());

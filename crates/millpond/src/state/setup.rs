@@ -17,6 +17,7 @@ use super::handles::{Aggregate, AggregatingState, ListState, MapState, Reduce, R
 use super::keyed::{Cursor, Registered};
 use super::map::MapStore;
 use super::operator::{BroadcastState, BroadcastStore, ListStore, OperatorListState, OperatorStore};
+use super::timers::TimerStore;
 use super::value::ValueStore;
 use crate::error::Error;
 
@@ -275,7 +276,15 @@ impl KeyedSetup {
         })
     }
 
-    pub(crate) fn register(
+    /// Declares timers.
+    pub(crate) fn timers(&mut self, name: &str) -> Rc<RefCell<TimerStore>> {
+        let store = Rc::new(RefCell::new(TimerStore::new(Rc::clone(&self.cursor))));
+        let declared = StateDescriptor::new(name);
+        self.register(declared, StateKind::Timers, None, None, Sides::default(), Rc::clone(&store) as _);
+        store
+    }
+
+    fn register(
         &mut self,
         state: StateDescriptor,
         kind: StateKind,

@@ -5,13 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use arrow_array::RecordBatch;
-use millpond_snapshot::chunk::StateKind;
 use millpond_snapshot::hash::{HashRange, key_hash};
 use proptest::prelude::*;
 
 use super::codec;
-use super::descriptor::StateDescriptor;
-use super::evolution::Sides;
 use super::keyed::KeyedStates;
 use super::setup::KeyedSetup;
 use super::timers::TimerStore;
@@ -65,9 +62,7 @@ impl Subject {
     fn new() -> Self {
         let mut setup = KeyedSetup::new::<u64>(0, 1, Rc::default());
         let keys = setup.keys();
-        let timers = Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
-        let declared = StateDescriptor::new("timers");
-        setup.register(declared, StateKind::Timers, None, None, Sides::default(), Rc::clone(&timers) as _);
+        let timers = setup.timers("timers");
         let key = codec::column::<u64>("key").unwrap();
         let states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key, keys);
         let (model, saved) = (Model::new(), Model::new());

@@ -184,9 +184,6 @@ impl<'s, T: Data> Stream<'s, T> {
                     keys.push((key_hash(&key)?, key));
                     Ok(())
                 })?;
-                // About as many for each, and some more.
-                let share = batch.len() / workers;
-                out.iter_mut().for_each(|out| out.reserve(share + share / 4 + 8));
                 for (record, (hash, key)) in batch.drain(..).zip(keys.drain(..)) {
                     out[worker_of(hash, workers)].push(KeyedRecord { hash, key, record });
                 }

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use arrow_array::{Array, BooleanArray, RecordBatch, UInt64Array};
-use millpond_snapshot::chunk::StateKind;
 use millpond_snapshot::hash::{HashRange, key_hash};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,7 +14,6 @@ use super::backend::SpillSetting;
 use super::scratch::Scratch;
 use crate::state::codec;
 use crate::state::descriptor::{StateDescriptor, Ttl};
-use crate::state::evolution::Sides;
 use crate::state::handles::{MapState, ValueState};
 use crate::state::keyed::KeyedStates;
 use crate::state::rows::KeyedRows;
@@ -104,9 +102,7 @@ impl Subject {
         let ttl = Ttl::new(Duration::from_millis(TTL as u64));
         let value = setup.value(StateDescriptor::new("value").ttl(ttl));
         let map = setup.map("map");
-        let timers = Rc::new(RefCell::new(TimerStore::new(Rc::clone(&setup.cursor))));
-        let declared = StateDescriptor::new("timers");
-        setup.register(declared, StateKind::Timers, None, None, Sides::default(), Rc::clone(&timers) as _);
+        let timers = setup.timers("timers");
         setup.cursor.set_now(EventTime::from_millis(now));
         let field = codec::column::<u16>("key").unwrap();
         let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
