@@ -203,7 +203,9 @@ pub trait Aggregate<In>: 'static {
     fn create(&self) -> Self::Accumulator;
     /// Takes an element in.
     fn add(&self, accumulator: &mut Self::Accumulator, element: &In);
-    /// Takes another accumulator in; session windows that grow together need it.
+    /// Takes another accumulator in, of later elements. Session windows that grow together need it, and sliding windows, which
+    /// have parts in common: to take two lists of elements in one after the other must come to the same as to take each in
+    /// by itself and to merge.
     fn merge(&self, accumulator: &mut Self::Accumulator, other: &Self::Accumulator);
     /// What the accumulator amounts to.
     fn result(&self, accumulator: &Self::Accumulator) -> Self::Output;

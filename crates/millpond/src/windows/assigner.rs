@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::offset::TimeOffset;
+use super::slices::Slice;
 use super::window::Window;
 use crate::operators::context::TimeDomain;
 use crate::state::setup::KeyedSetup;
@@ -171,6 +172,21 @@ impl WindowAssigner {
         !matches!(self.0, Shape::Global)
     }
 
+    /// Whether a record may be in several windows, whose bounds do not depend on it.
+    pub(crate) fn overlaps(self) -> bool {
+        matches!(self.0, Shape::Aligned(Aligned { size, slide, .. }) if slide < size)
+    }
+
+    /// The slice that a record of `time` is in, if windows consist of slices: each is a whole number of slides long. Near
+    /// the ends of time, where windows are cut off, they do not.
+    #[inline]
+    pub(crate) fn slice(self, time: EventTime) -> Option<Slice> {
+        match self.0 {
+            Shape::Aligned(aligned) => aligned.slice(time),
+            Shape::Session(_) | Shape::Global => None,
+        }
+    }
+
     /// Shows the windows that a record of `time` is in, the latest first, until that fails; a session as it would be of the
     /// record alone.
     #[inline]
@@ -198,13 +214,30 @@ impl WindowAssigner {
     }
 }
 
+/// Sums of a few numbers of this size are far from the ends of an i64.
+#[inline]
+fn is_small(millis: i64) -> bool {
+    millis.unsigned_abs() < 1 << 60
+}
+
 impl Aligned {
+    #[inline]
+    fn slice(self, time: EventTime) -> Option<Slice> {
+        let Aligned { size, slide, offset, .. } = self;
+        let (time, slide) = (time.as_millis(), slide.max(1));
+        let is_cut = size % slide == 0 && is_small(time) && is_small(size) && is_small(slide) && is_small(offset);
+        let start = || time - (time - offset).rem_euclid(slide);
+        is_cut.then(start).map(|start| Slice {
+            start: EventTime::from_millis(start),
+            end: EventTime::from_millis(start + slide),
+            size,
+        })
+    }
+
     #[inline]
     fn each<E>(self, time: EventTime, mut show: impl FnMut(Window) -> Result<(), E>) -> Result<(), E> {
         let Aligned { size, slide, offset, .. } = self;
         let (time, slide) = (time.as_millis(), slide.max(1));
-        // Sums of a few numbers of this size are far from the ends of an i64.
-        let is_small = |millis: i64| millis.unsigned_abs() < 1 << 60;
         if !(is_small(time) && is_small(size) && is_small(slide) && is_small(offset)) {
             return self.each_wide(time, show);
         }

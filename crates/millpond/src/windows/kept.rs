@@ -50,6 +50,14 @@ impl<A: StateValue> Kept<A> {
         (state(self.state, "windows", setup), Evolving { values: self.alone, merge: self.merge })
     }
 
+    /// The states of windows that overlap: of whole ones, and of slices.
+    pub(super) fn sliced(self, setup: &mut KeyedSetup) -> [(StateDescriptor, Evolving<A>); 2] {
+        let evolving = || Evolving { values: self.alone.clone(), merge: self.merge.clone() };
+        let whole = state(self.state, "windows", setup);
+        let slices = StateDescriptor { name: format!("{}-slices", whole.name), ..whole.clone() };
+        [(whole, evolving()), (slices, evolving())]
+    }
+
     /// The state of sessions.
     pub(super) fn sessions(self, setup: &mut KeyedSetup) -> (StateDescriptor, Evolving<SessionPane<A>>) {
         let merge = self.merge.map(|merge| -> values::Merge<SessionPane<A>> {

@@ -11,7 +11,7 @@
 //!
 //! * `assigner`: which windows a record is in.
 //! * `trigger`, `triggers`: when a window fires.
-//! * `fold`, `panes`: what is kept of a window, and where.
+//! * `fold`, `panes`, `slices`: what is kept of a window, and where.
 //! * `rules`, `late`: when a window is gone, and what becomes of records that come then.
 //! * `operator`: all of it together; everything here is written on the public API of keyed streams.
 
@@ -23,6 +23,7 @@ mod offset;
 mod operator;
 mod panes;
 mod rules;
+mod slices;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,7 @@ where
             fold,
             trigger,
             finish,
-            panes: Rc::new(P::declare(setup, kept)),
+            panes: Rc::new(P::declare(setup, kept, &rules)),
             triggers: setup.map(triggers),
             due: Vec::new(),
             late: LateCount::default(),
@@ -108,14 +108,11 @@ where
             TimeDomain::Event => context.timestamp(),
         };
         let (rules, watermark) = (self.rules, context.watermark());
-        let is_late = |window: Window| {
-            rules.domain() == TimeDomain::Event
-                && rules.gone_at(window).is_some_and(|gone_at| gone_at <= watermark)
-        };
+        let phase = |window: Window| rules.phase(window, watermark);
         let (panes, fold) = (Rc::clone(&self.panes), Rc::clone(&self.fold));
         // A record is late if all its windows are gone.
         let (mut gone, mut kept) = (false, false);
-        panes.add(rules.assigner, time, record, &*fold, is_late, |placed| {
+        panes.add(rules.assigner, time, record, &*fold, phase, |placed| {
             kept |= !matches!(placed, Placed::Late);
             match placed {
                 Placed::Late => gone = true,
@@ -286,7 +283,7 @@ where
             let key = context.key();
             let timestamp = if window == Window::GLOBAL { context.timestamp() } else { window.last() };
             let mut outcome = Ok(());
-            self.panes.look(id, |kept| {
+            self.panes.look(id, &self.fold, |kept| {
                 let mut emit =
                     |value| context.emit_at(WindowResult { key: key.clone(), window, value }, timestamp);
                 outcome = (self.finish)(key, window, kept, &mut emit);

@@ -1,12 +1,13 @@
 //! Where what a window keeps is kept: one entry of a map for each window of a key.
 //!
 //! Windows with fixed bounds are found by their bounds, so that after a change of size the old windows live on to
-//! their end beside the new ones. Sessions are found by their start alone: a session grows at its end with nearly each
+//! their end beside the new ones ([those that overlap](super::slices) share what they have in common). Sessions are found by their start alone: a session grows at its end with nearly each
 //! record, and an entry that stays in its place is an entry that a snapshot takes once.
 
 use super::assigner::WindowAssigner;
 use super::fold::{Fold, Merge};
 use super::kept::Kept;
+use super::rules::Rules;
 use super::window::Window;
 use crate::runtime::failure::UserError;
 use crate::state::codec::StateValue;
@@ -26,6 +27,17 @@ pub(crate) struct Entered<Id> {
     pub(crate) absorbed: Vec<Id>,
 }
 
+/// How far time has come with a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It is not complete.
+    Open,
+    /// It is complete, and kept for records that are late.
+    Complete,
+    /// Nothing of it is kept any more.
+    Gone,
+}
+
 /// Where a record went.
 pub(crate) enum Placed<Id> {
     /// Into a window that was there, and has the bounds that it had.
@@ -42,25 +54,26 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
     type Id: StateValue + Ord;
 
     /// Declares the state.
-    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self;
-    /// Puts a record that belongs at `time` into its windows, and says of each where it went, until that fails.
+    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>, rules: &Rules) -> Self;
+    /// Puts a record that belongs at `time` into its windows, and says of each where it went, until that fails; maybe not of
+    /// windows that are open and have what they need.
     fn add(
         &self,
         assigner: WindowAssigner,
         time: EventTime,
         record: &In,
         fold: &F,
-        is_late: impl Fn(Window) -> bool,
+        phase: impl Fn(Window) -> Phase,
         placed: impl FnMut(Placed<Self::Id>) -> Result<(), UserError>,
     ) -> Result<(), UserError>;
-    /// Lists the windows that end at `end` and those that end at `gone` or before; maybe others too. Each once.
+    /// Lists the windows that end at `end` and those that end at `gone` or before; maybe others too, and some twice.
     fn due(&self, end: EventTime, gone: EventTime, ids: &mut Vec<Self::Id>);
     /// All windows.
     fn all(&self) -> Vec<Self::Id>;
     /// The bounds of a window that is there.
     fn window(&self, id: &Self::Id) -> Option<Window>;
     /// Looks at what is kept of a window, which must not touch the state.
-    fn look(&self, id: &Self::Id, look: impl FnOnce(&F::Kept));
+    fn look(&self, id: &Self::Id, fold: &F, look: impl FnOnce(&F::Kept));
     /// Forgets a window.
     fn remove(&self, id: &Self::Id);
     /// Whether the key has no windows.
@@ -70,10 +83,21 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
 /// Windows that are found by their bounds.
 pub(crate) struct Fixed<A>(MapState<Window, A>);
 
+impl<A: StateValue> Fixed<A> {
+    pub(super) fn of(state: MapState<Window, A>) -> Self {
+        Fixed(state)
+    }
+
+    /// What is kept of a window.
+    pub(super) fn get(&self, id: &Window) -> Option<A> {
+        self.0.get(id)
+    }
+}
+
 impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
     type Id = Window;
 
-    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self {
+    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>, _: &Rules) -> Self {
         let state = MapDescriptor::new(kept.fixed(setup));
         Fixed(setup.map(state))
     }
@@ -85,11 +109,11 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         time: EventTime,
         record: &In,
         fold: &F,
-        is_late: impl Fn(Window) -> bool,
+        phase: impl Fn(Window) -> Phase,
         mut placed: impl FnMut(Placed<Window>) -> Result<(), UserError>,
     ) -> Result<(), UserError> {
         assigner.each(time, |window| {
-            placed(if is_late(window) {
+            placed(if phase(window) == Phase::Gone {
                 Placed::Late
             } else if self.0.update(&window, |kept| fold.add(kept, record)).is_some() {
                 Placed::Known(window, window)
@@ -118,7 +142,7 @@ impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
         self.0.contains(id).then_some(*id)
     }
 
-    fn look(&self, id: &Window, look: impl FnOnce(&F::Kept)) {
+    fn look(&self, id: &Window, _: &F, look: impl FnOnce(&F::Kept)) {
         self.0.with(id, |kept| kept.map(look));
     }
 
@@ -137,7 +161,7 @@ pub(crate) struct Sessions<A>(MapState<EventTime, SessionPane<A>>);
 impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
     type Id = EventTime;
 
-    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>) -> Self {
+    fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>, _: &Rules) -> Self {
         let state = MapDescriptor::new(kept.sessions(setup));
         Sessions(setup.map(state))
     }
@@ -148,7 +172,7 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
         time: EventTime,
         record: &In,
         fold: &F,
-        is_late: impl Fn(Window) -> bool,
+        phase: impl Fn(Window) -> Phase,
         mut placed: impl FnMut(Placed<EventTime>) -> Result<(), UserError>,
     ) -> Result<(), UserError> {
         assigner.each(time, |alone| {
@@ -162,7 +186,7 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
                 }
             });
             placed(match first {
-                None if is_late(alone) => Placed::Late,
+                None if phase(alone) == Phase::Gone => Placed::Late,
                 // Its start stays, so it stays where it is.
                 Some(session) if others.is_empty() && session.start == window.start => {
                     self.0.update(&window.start, |pane| {
@@ -201,7 +225,7 @@ impl<In, F: Merge<In>> Panes<In, F> for Sessions<F::Kept> {
         self.0.with(id, |pane| pane.map(|pane| Window { start: *id, end: pane.end }))
     }
 
-    fn look(&self, id: &EventTime, look: impl FnOnce(&F::Kept)) {
+    fn look(&self, id: &EventTime, _: &F, look: impl FnOnce(&F::Kept)) {
         self.0.with(id, |pane| pane.map(|pane| look(&pane.kept)));
     }
 

@@ -1,6 +1,7 @@
 //! When a window is complete, and when it is gone.
 
 use super::assigner::WindowAssigner;
+use super::panes::Phase;
 use super::trigger::Moment;
 use super::window::Window;
 use crate::operators::context::{KeyedContext, TimeDomain, Timer};
@@ -18,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) lateness: i64,
     /// Whether late records go to the side output.
     pub(crate) late_to_side: bool,
+    /// Whether windows that overlap share slices.
+    pub(crate) shares_slices: bool,
     /// The kind of the operator, as plans and messages have it.
     pub(crate) kind: &'static str,
 }
@@ -25,7 +28,7 @@ pub(crate) struct Rules {
 impl Rules {
     /// Windows that are forgotten when they are complete.
     pub(crate) fn new(kind: &'static str, assigner: WindowAssigner) -> Self {
-        Rules { assigner, domain: assigner.domain(), lateness: 0, late_to_side: false, kind }
+        Rules { assigner, domain: assigner.domain(), lateness: 0, late_to_side: false, shares_slices: false, kind }
     }
 
     /// Has the job refused if the rules make no sense.
@@ -61,6 +64,20 @@ impl Rules {
     pub(super) fn gone_at(&self, window: Window) -> Option<EventTime> {
         let gone_at = shift(self.complete_at(window).time, self.lateness);
         (gone_at != EventTime::MAX).then_some(gone_at)
+    }
+
+    /// How far event time has come with a window. By the clock of the machine none is gone while records come.
+    #[inline]
+    pub(super) fn phase(&self, window: Window, watermark: EventTime) -> Phase {
+        if self.domain() != TimeDomain::Event {
+            Phase::Open
+        } else if self.gone_at(window).is_some_and(|gone_at| gone_at <= watermark) {
+            Phase::Gone
+        } else if self.complete_at(window).time <= watermark {
+            Phase::Complete
+        } else {
+            Phase::Open
+        }
     }
 
     /// The moment at which a window must have been complete to be gone at `time`.

@@ -1,5 +1,6 @@
 //! Windows on a keyed stream.
 
+use std::any::TypeId;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,9 +12,11 @@ use super::late::{CountLate, LatePolicy, SideLate};
 use super::operator::WindowOperator;
 use super::panes::{Fixed, Panes, Sessions};
 use super::rules::Rules;
+use super::slices::Sliced;
 use super::trigger::Trigger;
 use super::triggers::WhenComplete;
 use super::window::{Window, WindowResult};
+use crate::operators::context::TimeDomain;
 use crate::runtime::failure::UserError;
 use crate::state::codec::StateValue;
 use crate::state::evolution::descriptors::TypedDescriptor;
@@ -151,7 +154,7 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
     {
         let aggregate = Rc::new(aggregate);
         let finish = Rc::clone(&aggregate);
-        self.run(kept, Aggregating(aggregate), move |_, _, kept, emit| {
+        self.run_sliced(kept, Aggregating(aggregate), move |_, _, kept, emit| {
             emit(finish.result(kept));
             Ok(())
         })
@@ -184,7 +187,7 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
 
     /// How many records there are in each window.
     pub fn count(self) -> L::Streams<'s, WindowResult<K, u64>, T> {
-        self.run(Kept::default(), Counting, |_, _, kept, emit| {
+        self.run_sliced(Kept::default(), Counting, |_, _, kept, emit| {
             emit(*kept);
             Ok(())
         })
@@ -299,6 +302,29 @@ impl<'s, K: Key, T: Data, G: Trigger<T>, L: LatePolicy> WindowedStream<'s, K, T,
             function(key, window, kept)?.into_iter().for_each(emit);
             Ok(())
         })
+    }
+
+    /// As [`Self::run`], but that windows which overlap share what they have in common.
+    fn run_sliced<F, R>(
+        mut self,
+        kept: Kept<F::Kept>,
+        fold: F,
+        finish: impl Fn(&K, Window, &F::Kept, &mut dyn FnMut(R)) -> Result<(), UserError> + 'static,
+    ) -> L::Streams<'s, WindowResult<K, R>, T>
+    where
+        F: Merge<T>,
+        R: Data,
+    {
+        let assigner = self.rules.assigner;
+        if !assigner.overlaps() {
+            return self.run(kept, fold, finish);
+        }
+        // Another trigger remembers something of each window, or wants to see each record of it.
+        self.rules.shares_slices =
+            assigner.domain() == TimeDomain::Event && TypeId::of::<G>() == TypeId::of::<WhenComplete>();
+        let fold = Rc::new(fold);
+        let kept = kept.merged_by::<T, F>(&fold);
+        self.build::<F, Sliced<F::Kept>, R>(kept, fold, finish, |_| ())
     }
 
     fn run<F, R>(

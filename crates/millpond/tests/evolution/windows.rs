@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use millpond::windows::{Session, Sliding, Tumbling, WindowAssigner};
+use millpond::windows::{Purging, Session, Sliding, Tumbling, WhenComplete, WindowAssigner};
 use millpond::{Aggregate, Collect, Data, Job, RunEnd, StateDescriptor, Stream, TimeOffset, TypedDescriptor};
 use serde::{Deserialize, Serialize};
 
@@ -286,6 +286,51 @@ for_each_kind! {
     tumbling Tumbling "windows";
     sliding Sliding "windows";
     sessions Session "sessions";
+}
+
+/// Sums of windows that overlap, with the size of the window in what stands for its moment.
+fn overlapping<'s>(numbers: Stream<'s, u64>, size: u64, slide: u64) -> Stream<'s, Line> {
+    let windows = numbers.map(u32::of).key_by(|event: &u32| event.number() % KEYS);
+    let sums = windows.window(Sliding::of(ms(size), ms(slide))).aggregate(plain_sum());
+    sums.uid("windows").map(|result| {
+        let (start, end) = (result.window.start.as_millis(), result.window.end.as_millis());
+        (result.key, start * 1_000 + end - start, vec![result.value])
+    })
+}
+
+/// The sums of the windows that one program began, and the other, or both.
+fn sums_of_two(old: (u64, u64), new: (u64, u64)) -> Vec<Line> {
+    let mut sums = BTreeMap::<(u64, i64), u64>::new();
+    for n in numbers() {
+        let (size, slide) = if n < HALF { old } else { new };
+        let (size, slide, at) = (size as i64, slide as i64, n as i64);
+        for start in (at - size + 1..=at).filter(|start| start.rem_euclid(slide) == 0) {
+            *sums.entry((n % KEYS, start * 1_000 + size)).or_default() += n;
+        }
+    }
+    sums.into_iter().map(|((key, at), sum)| (key, at, vec![sum])).collect()
+}
+
+#[test]
+fn windows_that_overlap_live_on_beside_those_of_another_size_or_slide() {
+    let begun: Program = |numbers, _| overlapping(numbers, 60, 30);
+    evolves(begun, |numbers, _| overlapping(numbers, 90, 30), sums_of_two((60, 30), (90, 30)));
+    evolves(begun, |numbers, _| overlapping(numbers, 60, 20), sums_of_two((60, 30), (60, 20)));
+    // These do not consist of slices.
+    evolves(begun, |numbers, _| overlapping(numbers, 60, 25), sums_of_two((60, 30), (60, 25)));
+}
+
+#[test]
+fn windows_that_overlap_go_on_with_another_trigger() {
+    fn watched<'s>(numbers: Stream<'s, u64>) -> Stream<'s, Line> {
+        let windows = numbers.map(u32::of).key_by(|event: &u32| event.number() % KEYS).window(Kind::Sliding);
+        let sums = windows.trigger(Purging::of(WhenComplete)).aggregate(plain_sum()).uid("windows");
+        sums.map(|result| (result.key, result.window.start.as_millis(), vec![result.value]))
+    }
+    // In slices, and whole, as older versions kept them.
+    let plain: Program = |numbers, _| summed(numbers, Kind::Sliding, plain_sum(), None);
+    evolves(plain, |numbers, _| watched(numbers), sums_of(Kind::Sliding));
+    evolves(|numbers, _| watched(numbers), plain, sums_of(Kind::Sliding));
 }
 
 #[test]

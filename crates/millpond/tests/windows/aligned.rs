@@ -63,6 +63,19 @@ proptest! {
     }
 
     #[test]
+    fn windows_that_consist_of_slices_hold_what_is_in_them(
+        course in courses(), events in events(), slide in 1_i64..20, slices in 2_i64..6, offset in 0_i64..30,
+    ) {
+        let size = slide * slices;
+        let expected = oracle::results(&oracle::sliding(&events, size, slide, -offset), mean);
+        let results = Run::over(&events).results(course, move |events| {
+            let windows = Sliding::of(millis(size), millis(slide)).offset(TimeOffset::Before(millis(offset)));
+            events.key_by(|event| event.key).window(windows).aggregate(Mean).uid("means").map(row)
+        });
+        prop_assert_eq!(&results, &expected, "{:?}", course);
+    }
+
+    #[test]
     fn a_window_function_sees_every_record_once(course in courses(), events in events(), size in 1_i64..60) {
         let sorted = |records: &[&Event]| {
             let mut values: Vec<i64> = records.iter().map(|event| event.value).collect();

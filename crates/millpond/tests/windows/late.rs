@@ -79,6 +79,41 @@ fn a_record_is_late_only_if_all_its_windows_are_gone() {
 }
 
 #[test]
+fn windows_that_share_a_slice_fire_again_each_for_itself() {
+    let steps = vec![
+        give(5, 0),
+        give(26, 0), // The watermark is 25: [-10, 10) is gone, [0, 20) is complete.
+        Step::Await(2),
+        give(7, 0), // In a slice that is there.
+        Step::Await(3),
+        give(15, 0), // In one that is not.
+        Step::Await(4),
+        give(60, 0),
+        Step::Await(6),
+        give(8, 0), // Late.
+    ];
+    for course in WORKERS {
+        let results = Run::steps(steps.clone()).results(course, |events| {
+            let windows = events.key_by(|event| event.key).window(Sliding::of(millis(20), millis(10)));
+            let (counts, late) = windows.allowed_lateness(millis(15)).late_side_output().count();
+            with_late(counts.uid("counts").map(row), late)
+        });
+        let expected = [
+            (1, -10, 10, 1),
+            (1, 0, 20, 1),
+            (1, 0, 20, 2),
+            (1, 0, 20, 3),
+            (1, 8, 8, 0),
+            (1, 10, 30, 2),
+            (1, 20, 40, 1),
+            (1, 50, 70, 1),
+            (1, 60, 80, 1),
+        ];
+        assert_eq!(results, expected, "{course:?}");
+    }
+}
+
+#[test]
 fn late_records_that_nobody_wants_are_dropped() {
     let steps = vec![give(5, 0), give(30, 0), Step::Await(1), give(6, 0)];
     let results = Run::steps(steps).results(Course::Whole(2), |events| {

@@ -50,8 +50,12 @@ fn of_a_sliding_window() {
     // [-10, 10), [0, 20), … [40, 60) have been; [990, 1010) and [1000, 1020) are.
     assert_eq!(
         kept(6, move |keyed| keyed.window(sliding()).count()),
-        rows(&[("event-timers", 2), ("windows", 2)])
+        rows(&[("event-timers", 2), ("windows-slices", 1)])
     );
+    let late = kept(6, move |keyed| keyed.window(sliding()).allowed_lateness(millis(100)).count());
+    assert_eq!(late, rows(&[("event-timers", 4), ("windows-slices", 1)]));
+    let whole = kept(6, move |keyed| keyed.window(sliding()).trigger(Purging::of(WhenComplete)).count());
+    assert_eq!(whole, rows(&[("event-timers", 2), ("windows", 2)]));
 }
 
 #[test]

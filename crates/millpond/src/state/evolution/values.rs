@@ -91,7 +91,7 @@ fn decode<T: DeserializeOwned>(field: &FieldRef, array: &ArrayRef) -> Result<Vec
 
 /// How values of `V` are read.
 pub(crate) struct Values<V> {
-    migrations: Vec<Box<dyn Migration<V>>>,
+    migrations: Vec<Rc<dyn Migration<V>>>,
 }
 
 impl<V> Default for Values<V> {
@@ -100,12 +100,18 @@ impl<V> Default for Values<V> {
     }
 }
 
+impl<V> Clone for Values<V> {
+    fn clone(&self) -> Self {
+        Values { migrations: self.migrations.clone() }
+    }
+}
+
 impl<V: DeserializeOwned + 'static> Values<V> {
     pub(crate) fn add<Old: DeserializeOwned + 'static>(
         &mut self,
         migrate: impl Fn(Old) -> Result<V, UserError> + 'static,
     ) {
-        self.migrations.push(Box::new(Function::<Old, V>(Rc::new(migrate))));
+        self.migrations.push(Rc::new(Function::<Old, V>(Rc::new(migrate))));
     }
 
     /// What the plan knows of them, in the column called `name`.
