@@ -74,6 +74,9 @@ pub(crate) trait Store {
     fn touch(&self, _slots: &[Slot]) {}
     /// Whether entries can expire.
     fn expires(&self) -> bool;
+    /// Forgets what has changed if there is much more of that than there are entries: the next snapshot takes everything. `keys`
+    /// is how many keys the operator has. Only where all keys are resident.
+    fn shorten(&mut self, keys: usize);
     /// Marks what a snapshot must take, and says whether that is everything. `keys` is how many keys the operator has.
     fn freeze(&mut self, extent: Extent, keys: usize) -> bool;
     /// Copies rows of the frozen snapshot, at most `budget`, which is reduced. `true` when nothing is left to copy.
@@ -178,6 +181,13 @@ impl<K: StateValue + Eq> KeyedStates<K> {
                 self.cursor.emptied(found);
             }
             *slot = found;
+        }
+    }
+
+    /// Keeps what the states list of changes from outgrowing what they have. Only where all keys are resident.
+    pub(super) fn shorten(&self) {
+        for state in &self.states {
+            state.store.borrow_mut().shorten(self.keys.len());
         }
     }
 

@@ -46,6 +46,8 @@ enum Change {
     /// Takes so much away that it is a list.
     Thin,
     ClearMap,
+    /// Comes and goes so often that what has changed is not listed any more.
+    Churn,
     Timer(i64),
     DeleteTimer(i64),
 }
@@ -63,6 +65,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (0..9_u64).prop_map(Change::Fill),
         1 => Just(Change::Thin),
         1 => Just(Change::ClearMap),
+        1 => Just(Change::Churn),
         2 => (0..5_i64).prop_map(Change::Timer),
         2 => (0..5_i64).prop_map(Change::DeleteTimer),
     ]
@@ -103,7 +106,8 @@ impl Subject {
 
     fn batch(&mut self, batch: &[(u64, Change)]) {
         let mut slots = Vec::new();
-        self.states.find(batch.iter().map(|(key, _)| (key_hash(key).unwrap(), key)), &mut slots);
+        let keys = batch.iter().map(|(key, _)| (key_hash(key).unwrap(), key));
+        self.states.look_up(keys, &mut slots).unwrap();
         for ((key, change), slot) in batch.iter().zip(&slots) {
             self.states.select(*slot);
             self.change(*key, *change);
@@ -145,6 +149,14 @@ impl Subject {
             Change::ClearMap => {
                 map.clear();
                 now.maps.retain(|(of, _), _| *of != key);
+            }
+            Change::Churn => {
+                for _ in 0..1_100 {
+                    map.insert(MANY, 1);
+                    map.remove(&MANY);
+                    timers.borrow_mut().register(EventTime::MAX);
+                    timers.borrow_mut().delete(EventTime::MAX);
+                }
             }
             Change::Timer(time) => {
                 timers.borrow_mut().register(EventTime::from_millis(time));

@@ -305,6 +305,10 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         self.ttl.is_some()
     }
 
+    fn shorten(&mut self, _keys: usize) {
+        self.tracker.shorten(self.entries);
+    }
+
     fn freeze(&mut self, extent: Extent, _keys: usize) -> bool {
         let everything = self.tracker.takes_all(extent, self.entries);
         self.tracker.freeze(everything);

@@ -194,6 +194,10 @@ impl Store for TimerStore {
         false
     }
 
+    fn shorten(&mut self, _keys: usize) {
+        self.tracker.shorten(self.len);
+    }
+
     fn freeze(&mut self, extent: Extent, _keys: usize) -> bool {
         let everything = self.tracker.takes_all(extent, self.len);
         self.tracker.freeze(everything);

@@ -61,6 +61,8 @@ pub(crate) struct Tracker<Id> {
     version: u32,
     changed: Slabs<Id>,
     removed: Slabs<Id>,
+    /// Whether the lists were given up, so that the next freeze takes everything.
+    unlisted: bool,
     frozen: Option<Frozen<Id>>,
 }
 
@@ -90,7 +92,7 @@ pub(crate) enum Next<Id> {
 
 impl<Id: Clone> Tracker<Id> {
     pub(crate) fn new() -> Self {
-        Tracker { version: 1, changed: Slabs::new(), removed: Slabs::new(), frozen: None }
+        Tracker { version: 1, changed: Slabs::new(), removed: Slabs::new(), unlisted: false, frozen: None }
     }
 
     /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied. `is_behind` says
@@ -111,13 +113,15 @@ impl<Id: Clone> Tracker<Id> {
     pub(crate) fn change(&mut self, mark: &mut Mark, id: impl FnOnce() -> Id) {
         if mark.version() != self.version {
             *mark = Mark((mark.0 & PERSISTED) | self.version);
-            self.changed.push(id());
+            if !self.unlisted {
+                self.changed.push(id());
+            }
         }
     }
 
     /// Notes that an entry is removed. The caller has copied it if it was due. Says whether a tombstone is needed.
     pub(crate) fn remove(&mut self, mark: Mark, id: impl FnOnce() -> Id) -> bool {
-        if mark.is_persisted() {
+        if mark.is_persisted() && !self.unlisted {
             self.removed.push(id());
         }
         mark.is_persisted()
@@ -162,6 +166,15 @@ impl<Id: Clone> Tracker<Id> {
         self.changed = changed.into_iter().collect();
     }
 
+    /// Gives up the lists once they have outgrown the `live` entries: the next snapshot takes everything, which is less. What comes
+    /// and goes again and again is listed each time, and the next snapshot may be far. Only where a snapshot may take
+    /// everything.
+    pub(crate) fn shorten(&mut self, live: usize) {
+        if self.changed.len() + self.removed.len() >= 4 * live + PRUNE_FROM {
+            (self.changed, self.removed, self.unlisted) = (Slabs::new(), Slabs::new(), true);
+        }
+    }
+
     /// The mark of an entry that has been copied.
     pub(crate) fn copied(&self) -> Mark {
         Mark::RESTORED
@@ -177,6 +190,7 @@ impl<Id: Clone> Tracker<Id> {
     /// Whether a snapshot of this `extent` takes all `live` entries.
     pub(crate) fn takes_all(&self, extent: Extent, live: usize) -> bool {
         match extent {
+            _ if self.unlisted => true,
             Extent::Changes => false,
             Extent::Cheaper => self.is_mostly_changed(live),
             Extent::Everything => true,
@@ -191,6 +205,7 @@ impl<Id: Clone> Tracker<Id> {
             true => Frozen::Everything { copied: None },
             false => Frozen::Changes { removed: removed.into_iter(), changed: changed.into_iter() },
         });
+        self.unlisted = false;
         self.version += 1;
     }
 
@@ -262,6 +277,26 @@ mod tests {
         tracker.came_to_the_end();
         assert!(!tracker.is_due(kept, |copied| 8 > *copied));
         assert!(matches!(tracker.next(), Next::Done));
+    }
+
+    #[test]
+    fn lists_that_outgrow_what_there_is_are_given_up_until_the_next_freeze() {
+        let mut tracker = Tracker::new();
+        let come_and_go = |tracker: &mut Tracker<usize>, times| {
+            for id in 0..times {
+                tracker.change(&mut Mark::default(), || id);
+                tracker.shorten(1);
+            }
+        };
+        come_and_go(&mut tracker, PRUNE_FROM);
+        assert!(!tracker.takes_all(Extent::Changes, 1) && tracker.changed.len() == PRUNE_FROM);
+        come_and_go(&mut tracker, PRUNE_FROM);
+        assert!(tracker.takes_all(Extent::Changes, 1) && tracker.changed.is_empty());
+        assert!(tracker.remove(Mark::RESTORED, || 1) && tracker.removed.is_empty());
+        tracker.freeze(true);
+        assert!(!tracker.takes_all(Extent::Changes, 1));
+        come_and_go(&mut tracker, 3);
+        assert_eq!(tracker.changed.len(), 3);
     }
 
     #[test]

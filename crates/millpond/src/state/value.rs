@@ -235,6 +235,10 @@ impl<V: StateValue> Store for ValueStore<V> {
         self.ttl.is_some()
     }
 
+    fn shorten(&mut self, keys: usize) {
+        self.tracker.shorten(keys);
+    }
+
     fn freeze(&mut self, extent: Extent, keys: usize) -> bool {
         let everything = self.tracker.takes_all(extent, keys);
         self.tracker.freeze(everything);

@@ -133,6 +133,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         K: 'k,
     {
         if self.spill.is_none() {
+            self.shorten();
             self.find(keys, slots);
             return Ok(());
         }
