@@ -7,7 +7,6 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt64
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 use arrow_select::interleave::interleave;
 use millpond_snapshot::hash::HashRange;
-use serde::Serialize;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -33,8 +32,8 @@ pub(crate) trait Keys: Send {
     fn take_column(&mut self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error>;
 }
 
-/// Rows whose keys become a column together.
-const PART_ROWS: usize = 1024;
+/// Rows whose keys become a column together: few columns, as each row's key is looked for in one of them.
+const PART_ROWS: usize = 4096;
 
 /// Keys that became columns while they were copied, and their hashes. A copy of each would take memory of its own, which
 /// another thread would give back: for texts that costs more than all the rest.
@@ -97,12 +96,18 @@ pub(crate) struct TypedKeys<K> {
 }
 
 /// Takes values out in another order. They come from all over memory: to gather them first, in a loop that does nothing
-/// else, lets the processor fetch several at once.
-pub(crate) fn take<T>(values: &mut Slabs<Option<T>>, order: &[u32]) -> Vec<Option<T>> {
-    order.iter().map(|row| values[*row as usize].take()).collect()
+/// else, lets the processor fetch several at once. Where nothing is to be freed they are left there, as memory that is not
+/// written need not be written back.
+pub(crate) fn take<T: Clone>(values: &mut Slabs<Option<T>>, order: &[u32]) -> Vec<Option<T>> {
+    let rows = order.iter().map(|row| *row as usize);
+    if std::mem::needs_drop::<T>() {
+        rows.map(|row| values[row].take()).collect()
+    } else {
+        rows.map(|row| values[row].clone()).collect()
+    }
 }
 
-impl<K: Serialize + Send> Keys for TypedKeys<K> {
+impl<K: StateValue> Keys for TypedKeys<K> {
     fn hashes(&self) -> &Slabs<u64> {
         &self.hashes
     }
