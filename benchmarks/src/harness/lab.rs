@@ -10,6 +10,10 @@ use crate::flink::{Backend, Cluster, Flink};
 use crate::machine;
 use crate::outcome::Outcome;
 
+/// For so many milliseconds the allocator of subjects in Rust keeps freed memory before it gives it back to the system, which would
+/// clear it when it comes again. Java does not give back what it has either.
+const PURGE_DELAY: &str = "10000";
+
 /// How a benchmark is run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -77,7 +81,7 @@ impl Lab {
     /// A child process of this binary.
     pub fn own(&self, arguments: &[String]) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(arguments).stdin(Stdio::null());
+        command.args(arguments).env("MIMALLOC_PURGE_DELAY", PURGE_DELAY).stdin(Stdio::null());
         Ok(command)
     }
 
@@ -95,6 +99,11 @@ impl Lab {
     pub fn spawn(&self, arguments: &[String]) -> Result<Running> {
         let child = self.own(arguments)?.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
         Ok(Running { child })
+    }
+
+    /// Ends the Flink cluster, if there is one: the next job has one of its own.
+    pub fn end_flink(&mut self) {
+        self.cluster = None;
     }
 
     /// A Flink cluster with this backend. One with another backend ends first.

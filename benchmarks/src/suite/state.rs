@@ -175,6 +175,8 @@ struct Memory {
 
 impl Memory {
     fn with(&self, lab: &mut Lab, keys: u64) -> Result<u64> {
+        // What a heap still holds of the job before cannot be told from what this one has.
+        lab.end_flink();
         let start = Start { options: options(&[("keys", keys.to_string())]), ..start(&lab.settings, 1) };
         let mut job = self.engine.start(lab, &start)?;
         await_records(&mut *job, keys + keys / 10)?;
