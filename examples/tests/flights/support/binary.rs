@@ -24,27 +24,26 @@ pub(crate) fn bootstrap() -> &'static Path {
 
 /// An example, by its name. Each call looks whether it is to be built.
 pub(crate) fn example(name: &str) -> PathBuf {
-    built(&format!("examples/{name}"), &["-p", "millpond-examples", "--example", name])
+    built(&format!("examples/{name}"))
 }
 
 /// The `millpond` command.
 #[allow(dead_code, reason = "each test program uses some of these")]
 pub(crate) fn millpond() -> &'static Path {
-    static PATH: LazyLock<PathBuf> =
-        LazyLock::new(|| built("millpond", &["-p", "millpond-cli", "--bin", "millpond"]));
+    static PATH: LazyLock<PathBuf> = LazyLock::new(|| built("millpond"));
     &PATH
 }
 
 /// The program at `path` in the folder of the build profile that this test was built with.
-fn built(path: &str, selection: &[&str]) -> PathBuf {
+fn built(path: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).expect("tests stand in PROFILE/deps");
     let program = profile.join(path).with_extension(std::env::consts::EXE_EXTENSION);
     if !is_fresh(&program) {
         let release = profile.file_name().is_some_and(|name| name == "release");
         let status = Command::new(env!("CARGO"))
-            .arg("build")
-            .args(selection)
+            // Of a package alone the dependencies may have other features, and all would be built once more.
+            .args(["build", "--workspace", "--bins", "--examples"])
             .args(release.then_some("--release"))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
