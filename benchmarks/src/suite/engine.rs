@@ -54,6 +54,8 @@ pub(super) trait Going {
     fn first_row(&mut self) -> Result<Duration>;
     /// The memory that its state and all else that is alive takes.
     fn memory(&mut self) -> Result<u64>;
+    /// The memory that the process which does the work has of the system.
+    fn resident(&self) -> u64;
 }
 
 impl Engine {

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::engine::{Going, PATIENCE, Saved, Start, await_that};
 use crate::flink::Backend;
 use crate::harness::{Lab, bytes_under};
+use crate::machine;
 use crate::rest::Rest;
 
 /// Theirs.
@@ -86,6 +87,10 @@ impl Going for FlinkGoing {
         let used =
             text.lines().find_map(|line| line.split_once("used ")?.1.split_once('K')?.0.parse::<u64>().ok());
         Ok(used.with_context(|| format!("no heap in: {text}"))? * 1024)
+    }
+
+    fn resident(&self) -> u64 {
+        machine::resident_bytes(self.worker)
     }
 }
 

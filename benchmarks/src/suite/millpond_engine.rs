@@ -94,6 +94,10 @@ impl Going for MillpondJob {
     }
 
     fn memory(&mut self) -> Result<u64> {
-        Ok(machine::resident_bytes(self.process.id()))
+        Ok(self.resident())
+    }
+
+    fn resident(&self) -> u64 {
+        machine::resident_bytes(self.process.id())
     }
 }

@@ -174,13 +174,15 @@ struct Memory {
 }
 
 impl Memory {
-    fn with(&self, lab: &mut Lab, keys: u64) -> Result<u64> {
+    /// What is alive with so many keys, and what the process has of the system before that is found out.
+    fn with(&self, lab: &mut Lab, keys: u64) -> Result<(u64, u64)> {
         // What a heap still holds of the job before cannot be told from what this one has.
         lab.end_flink();
         let start = Start { options: options(&[("keys", keys.to_string())]), ..start(&lab.settings, 1) };
         let mut job = self.engine.start(lab, &start)?;
         await_records(&mut *job, keys + keys / 10)?;
-        job.memory()
+        let resident = job.resident();
+        Ok((job.memory()?, resident))
     }
 }
 
@@ -191,9 +193,10 @@ impl Subject for Memory {
 
     fn measure(&mut self, lab: &mut Lab) -> Result<Sample> {
         let keys = lab.settings.scaled(10_000_000);
-        let with_few = self.with(lab, 1000)?;
-        let with_all = self.with(lab, keys)?;
+        let (with_few, _) = self.with(lab, 1000)?;
+        let (with_all, resident) = self.with(lab, keys)?;
         let per_key = with_all.saturating_sub(with_few) as f64 / keys as f64;
-        Ok(Sample::default().with("bytes_per_key", per_key).with("used_bytes", with_all as f64))
+        let sample = Sample::default().with("bytes_per_key", per_key).with("used_bytes", with_all as f64);
+        Ok(sample.with("resident_bytes", resident as f64))
     }
 }

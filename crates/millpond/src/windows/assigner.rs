@@ -27,6 +27,9 @@ pub struct Tumbling(Aligned);
 /// Windows of one size, of which one begins at each multiple of `slide`. Where the slide is shorter than the size they
 /// overlap and a record is in several of them; where it is longer, records between two windows are in none.
 ///
+/// If windows overlap and are a whole number of slides long, `count` and `aggregate` take a record in once, however many windows it is in
+/// (in event time, without a trigger of your own). A window then costs a merge of its slides when it fires.
+///
 /// ```
 /// use millpond::windows::Sliding;
 /// use std::time::Duration;
