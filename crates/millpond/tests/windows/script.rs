@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use millpond::{EventTime, ReadStatus, RunningJob, Source, SplitReader, UserError};
+use millpond::{EventTime, Permanent, ReadStatus, RunningJob, Source, SplitReader, UserError};
 use serde::{Deserialize, Serialize};
 
 /// A record.
@@ -85,7 +86,11 @@ pub(crate) struct Position {
 pub(crate) struct Reader {
     script: Script,
     position: Position,
+    opened: Instant,
 }
+
+/// How long a result is awaited.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Source for Script {
     type Item = Event;
@@ -105,7 +110,7 @@ impl Source for Script {
         true
     }
     fn open(&self, position: Position) -> Result<Reader, UserError> {
-        Ok(Reader { script: self.clone(), position })
+        Ok(Reader { script: self.clone(), position, opened: Instant::now() })
     }
 }
 
@@ -122,6 +127,12 @@ impl SplitReader for Reader {
             match steps.get(self.position.next) {
                 None => return Ok(ReadStatus::Finished),
                 Some(Step::Await(results)) if self.script.results.load(Ordering::SeqCst) < *results => {
+                    if self.opened.elapsed() > PATIENCE {
+                        let there = self.script.results.load(Ordering::SeqCst);
+                        return Err(
+                            Permanent::new(format!("{results} results are awaited, and {there} came")).into()
+                        );
+                    }
                     return Ok(ReadStatus::Waiting);
                 }
                 Some(Step::Await(_)) => {}
