@@ -18,6 +18,9 @@ const SPLITS: usize = 8;
 /// Event time may be behind by a millisecond, so that records which happened at one moment are together.
 const OUT_OF_ORDERNESS: Duration = Duration::from_millis(1);
 
+/// How far one reader may be ahead of another: as long as a window is.
+const DRIFT: Duration = Duration::from_secs(10);
+
 /// Which query.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Query {
@@ -76,7 +79,8 @@ fn define(env: &Env<'_>, options: &Options, tally: &Tally) -> Result<(), Error> 
 fn events<'s>(env: &Env<'s>, options: &Options) -> Stream<'s, Event> {
     let events = Generator::new(options.records, SPLITS, event).rate(options.rate);
     let strategy = WatermarkStrategy::bounded_out_of_orderness(OUT_OF_ORDERNESS)
-        .timestamps(|event: &Event| EventTime::from_millis(event.time()));
+        .timestamps(|event: &Event| EventTime::from_millis(event.time()))
+        .aligned_within(DRIFT);
     env.source(events, strategy).uid("events")
 }
 

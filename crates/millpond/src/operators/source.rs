@@ -18,6 +18,7 @@ use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::{Failure, UserError};
 use crate::runtime::mailbox::Notices;
 use crate::runtime::message::{Notice, SourceStatus, ToCoordinator};
+use crate::source::alignment::Aligned;
 use crate::source::rate::RateLimiter;
 use crate::source::watermark::{WatermarkGenerator, WatermarkStrategy};
 use crate::source::{ReadStatus, Source, SourcePosition, SplitReader};
@@ -36,7 +37,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const READ_SLICE: usize = 1024;
 /// Splits that a subtask has open at a time.
 const OPEN_SPLITS: usize = 64;
-/// How long a source waits when too much is under way.
+/// How long a source waits when too much is under way, or others are behind.
 const BACK_OFF: Duration = Duration::from_micros(500);
 /// How often a subtask says how far its event time has come.
 const STATUS_INTERVAL: Duration = Duration::from_millis(50);
@@ -151,7 +152,7 @@ pub(crate) struct SplitState<P> {
 struct Pending<P> {
     state: SplitState<P>,
     watermark: EventTime,
-    /// Since when it has had nothing; `None` if it has not been opened.
+    /// Since when it has had nothing; `None` if it may have something.
     quiet_since: Option<Instant>,
 }
 
@@ -179,7 +180,7 @@ impl<S: Source> Open<S> {
     fn park(self) -> Pending<S::Split> {
         let watermark = self.watermark();
         let state = SplitState { split: self.reader.split(), greatest: self.greatest };
-        Pending { state, watermark, quiet_since: Some(self.last_record) }
+        Pending { state, watermark, quiet_since: self.waiting.then_some(self.last_record) }
     }
 }
 
@@ -193,6 +194,7 @@ pub(crate) struct Reader<S: Source> {
     splits: OperatorListState<SplitState<S::Split>>,
     notices: Notices,
     limiter: Option<Arc<RateLimiter>>,
+    aligned: Option<Aligned>,
     pending: VecDeque<Pending<S::Split>>,
     open: VecDeque<Open<S>>,
     buffer: Vec<(S::Item, Option<EventTime>)>,
@@ -219,6 +221,7 @@ impl<S: Source> Reader<S> {
         let context = Rc::clone(part.context());
         let limiter = source.borrow().rate().map(|rate| context.limiter(operator, rate));
         Reader {
+            aligned: strategy.drift.map(|drift| context.alignment.join(drift)),
             source,
             strategy,
             found,
@@ -258,9 +261,15 @@ impl<S: Source> Reader<S> {
         }
     }
 
-    fn open_pending(&mut self) -> Result<(), Failure> {
+    /// The place of the next split to open: the first that others are not too far behind.
+    fn next_pending(&self, limit: EventTime) -> Option<usize> {
+        self.pending.iter().position(|split| split.watermark <= limit)
+    }
+
+    fn open_pending(&mut self, limit: EventTime) -> Result<(), Failure> {
         while self.open.len() < OPEN_SPLITS {
-            let Some(Pending { state, quiet_since, .. }) = self.pending.pop_front() else { return Ok(()) };
+            let next = self.next_pending(limit).and_then(|place| self.pending.remove(place));
+            let Some(Pending { state, quiet_since, .. }) = next else { return Ok(()) };
             let SplitState { split, greatest } = state;
             let mut generator = self.strategy.generator.as_ref().map(|make| make());
             if let (Some(generator), true) = (&mut generator, greatest != EventTime::MIN) {
@@ -279,7 +288,7 @@ impl<S: Source> Reader<S> {
     }
 
     /// Reads a slice, split by split in turn.
-    fn read(&mut self, out: &mut Outputs<Record<S::Item>, ()>) -> Result<Wake, Failure> {
+    fn read(&mut self, limit: EventTime, out: &mut Outputs<Record<S::Item>, ()>) -> Result<Wake, Failure> {
         let mut budget = match &self.limiter {
             None => READ_SLICE,
             Some(limiter) => match limiter.take(READ_SLICE) {
@@ -287,13 +296,25 @@ impl<S: Source> Reader<S> {
                 Err(wait) => return Ok(Wake::After(wait)),
             },
         };
-        let mut more = false;
+        // One that may be read wants the place of one that may not.
+        let crowded = self.next_pending(limit).is_some();
+        // What waits to be opened now is too far ahead, or there is no room for it.
+        let (mut more, mut ahead) = (false, self.open.is_empty());
         for _ in 0..self.open.len() {
             let Some(mut split) = self.open.pop_front() else { break };
             if budget == 0 {
                 self.open.push_front(split);
                 more = true;
                 break;
+            }
+            if split.watermark() > limit {
+                ahead = true;
+                if crowded {
+                    self.pending.push_back(split.park());
+                } else {
+                    self.open.push_back(split);
+                }
+                continue;
             }
             // Little enough at a time that it is still in the processor's cache when it is sent on.
             let portion = const { batch_capacity::<Record<S::Item>>() };
@@ -318,7 +339,11 @@ impl<S: Source> Reader<S> {
         if let Some(limiter) = &self.limiter {
             limiter.give_back(budget);
         }
-        Ok(if more { Wake::Soon } else { Wake::After(LOOK_AGAIN) })
+        Ok(match (more, ahead) {
+            (true, _) => Wake::Soon,
+            (false, true) => Wake::After(BACK_OFF),
+            (false, false) => Wake::After(LOOK_AGAIN),
+        })
     }
 
     fn emit(&mut self, split: &mut Open<S>, out: &mut Outputs<Record<S::Item>, ()>) {
@@ -349,7 +374,17 @@ impl<S: Source> Reader<S> {
         let is_idle = |since: Instant| idle_after.is_some_and(|duration| since.elapsed() >= duration);
         let open = self.open.iter().filter(|split| !(split.waiting && is_idle(split.last_record)));
         let pending = self.pending.iter().filter(|split| !split.quiet_since.is_some_and(is_idle));
-        let least = open.map(Open::watermark).chain(pending.map(|split| split.watermark)).min();
+        let watermarks = open.map(Open::watermark).chain(pending.map(|split| split.watermark));
+        let (mut least, mut least_known) = (None, EventTime::MAX);
+        for watermark in watermarks {
+            least = Some(least.map_or(watermark, |least: EventTime| least.min(watermark)));
+            if watermark != EventTime::MIN {
+                least_known = least_known.min(watermark);
+            }
+        }
+        if let Some(aligned) = &self.aligned {
+            aligned.say(least_known);
+        }
         self.status.idle = least.is_none() && !self.is_finished();
         self.watermark = self.watermark.max(least.unwrap_or(EventTime::MIN));
     }
@@ -395,11 +430,12 @@ impl<S: Source> Operator for Reader<S> {
             let said = self.status.watermark == self.output_watermark(EventTime::MIN);
             return Ok(if said { Wake::OnInput } else { Wake::After(STATUS_INTERVAL) });
         }
-        self.open_pending()?;
-        let wake = if self.open.is_empty() {
+        let limit = self.aligned.as_ref().map_or(EventTime::MAX, Aligned::limit);
+        self.open_pending(limit)?;
+        let wake = if self.open.is_empty() && self.pending.is_empty() {
             Wake::After(LOOK_AGAIN)
         } else if self.part.context().flow.is_open() {
-            self.read(out)?
+            self.read(limit, out)?
         } else {
             Wake::After(BACK_OFF)
         };

@@ -19,6 +19,7 @@ use crate::dataflow::aligned::Setting;
 use crate::dataflow::flow::Flow;
 use crate::error::Error;
 use crate::job::plan::Plan;
+use crate::source::alignment::Alignment;
 use crate::source::rate::RateLimiter;
 use crate::state::spill::backend::Backend;
 
@@ -35,6 +36,7 @@ pub(crate) struct WorkerContext {
     pub(crate) plan: Arc<Plan>,
     pub(crate) handle: Handle,
     pub(crate) flow: Arc<Flow>,
+    pub(crate) alignment: Arc<Alignment>,
     pub(crate) mailbox: Rc<Mailbox>,
     pub(crate) writer: Rc<Writer>,
     pub(crate) restored: Arc<Restored>,

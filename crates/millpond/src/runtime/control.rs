@@ -4,7 +4,7 @@
 //! delivers what arrives to the mailbox, and on worker 0 to the coordinator.
 
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use timely::container::CapacityContainerBuilder;
@@ -15,12 +15,14 @@ use timely::dataflow::{Scope, StreamVec};
 use timely::worker::Worker;
 
 use super::mailbox::{Envelope, Mailbox, Outbound, Outbox};
-use super::message::{ToCoordinator, ToWorker};
+use super::message::{Standing, ToCoordinator, ToWorker};
 use crate::dataflow::aligned::Alarm;
 use crate::dataflow::flow::Flow;
+use crate::source::alignment::Alignment;
+use crate::time::EventTime;
 
-/// How often processes tell each other how many records are under way, when that has changed.
-const FLOW_INTERVAL: Duration = Duration::from_millis(10);
+/// How often processes tell each other how they stand, when that has changed.
+const STANDING_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What the control dataflow of a worker needs to know of its place.
 pub(crate) struct Place {
@@ -28,8 +30,18 @@ pub(crate) struct Place {
     pub(crate) process: usize,
     pub(crate) processes: usize,
     pub(crate) first_epoch: u64,
-    pub(crate) flow: std::sync::Arc<Flow>,
+    pub(crate) flow: Arc<Flow>,
+    pub(crate) alignment: Arc<Alignment>,
 }
+
+impl Place {
+    fn standing(&self) -> Standing {
+        Standing { balance: self.flow.balance(), aligned: self.alignment.here() }
+    }
+}
+
+/// Of a process that has said nothing yet.
+const UNKNOWN: Standing = Standing { balance: 0, aligned: EventTime::MAX };
 
 /// What the worker is to do next, as the coordinator said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +60,9 @@ pub(crate) struct Control {
 pub(crate) fn build(worker: &mut Worker, place: Place, coordinator: impl Fn(ToCoordinator) + 'static) -> Control {
     let verdict = Rc::new(std::cell::Cell::new(Verdict::GoOn));
     let (sender, receiver) = mpsc::channel();
+    let place = Arc::new(place);
     let mailbox = worker.dataflow::<u64, _, _>(|scope| {
-        let (stream, outbox) = speak(scope, &place, sender, receiver);
+        let (stream, outbox) = speak(scope, Arc::clone(&place), sender, receiver);
         let mailbox = Rc::new(Mailbox::new(outbox, place.first_epoch));
         listen(stream, place, Rc::clone(&mailbox), Rc::clone(&verdict), coordinator);
         mailbox
@@ -63,14 +76,13 @@ type Addressed = (u64, String);
 
 fn speak<'s>(
     scope: Scope<'s, u64>,
-    place: &Place,
+    place: Arc<Place>,
     sender: mpsc::Sender<Outbound>,
     receiver: mpsc::Receiver<Outbound>,
 ) -> (StreamVec<'s, u64, Addressed>, Outbox) {
     let workers = scope.peers();
     let threads = workers / place.processes.max(1);
     let speaks_for_process = place.processes > 1 && scope.index().is_multiple_of(threads.max(1));
-    let (process, processes, flow) = (place.process, place.processes, std::sync::Arc::clone(&place.flow));
 
     let mut builder = OperatorBuilder::new("control out".to_owned(), scope);
     let (output, stream) = builder.new_output::<Vec<Addressed>>();
@@ -81,7 +93,7 @@ fn speak<'s>(
 
     builder.build(move |mut capabilities| {
         let mut capability = capabilities.pop();
-        let mut last_balance = 0;
+        let mut last = UNKNOWN;
         let mut alarm = Alarm::default();
         move |_frontiers| {
             let Some(held) = &capability else { return };
@@ -97,15 +109,16 @@ fn speak<'s>(
                 }
             }
             if speaks_for_process {
-                let balance = flow.balance();
-                if balance != last_balance {
-                    last_balance = balance;
-                    for other in (0..processes).filter(|other| *other != process) {
-                        let message = ToWorker::FlowElsewhere { process, balance };
+                let standing = place.standing();
+                if standing != last {
+                    last = standing;
+                    let process = place.process;
+                    for other in (0..place.processes).filter(|other| *other != process) {
+                        let message = ToWorker::Elsewhere { process, standing };
                         session.give(((other * threads) as u64, encode(&Envelope::Down(message))));
                     }
                 }
-                alarm.set(FLOW_INTERVAL, &activator);
+                alarm.set(STANDING_INTERVAL, &activator);
             }
             drop(session);
             drop(activated);
@@ -121,7 +134,7 @@ fn speak<'s>(
 
 fn listen<'s>(
     stream: StreamVec<'s, u64, Addressed>,
-    place: Place,
+    place: Arc<Place>,
     mailbox: Rc<Mailbox>,
     verdict: Rc<std::cell::Cell<Verdict>>,
     coordinator: impl Fn(ToCoordinator) + 'static,
@@ -129,7 +142,7 @@ fn listen<'s>(
     let index = stream.scope().index();
     let mut builder = OperatorBuilder::new("control in".to_owned(), stream.scope());
     let mut input = builder.new_input(stream, Exchange::new(|(to, _): &Addressed| *to));
-    let mut balances = vec![0_i64; place.processes];
+    let mut standings = vec![UNKNOWN; place.processes];
     builder.build(move |_capabilities| {
         move |_frontiers| {
             input.for_each(|_capability, messages| {
@@ -143,11 +156,13 @@ fn listen<'s>(
                         Envelope::Up(message) => coordinator(message),
                         Envelope::Down(ToWorker::BeginEpoch(epoch)) => mailbox.begin_epoch(epoch),
                         Envelope::Down(ToWorker::Notice(notice)) => mailbox.notify(notice),
-                        Envelope::Down(ToWorker::FlowElsewhere { process, balance }) => {
-                            if let Some(slot) = balances.get_mut(process) {
-                                *slot = balance;
+                        Envelope::Down(ToWorker::Elsewhere { process, standing }) => {
+                            if let Some(slot) = standings.get_mut(process) {
+                                *slot = standing;
                             }
-                            place.flow.set_elsewhere(balances.iter().sum());
+                            place.flow.set_elsewhere(standings.iter().map(|standing| standing.balance).sum());
+                            let least = standings.iter().map(|standing| standing.aligned).min();
+                            place.alignment.set_elsewhere(least.unwrap_or(EventTime::MAX));
                         }
                         Envelope::Down(ToWorker::Finish) => {
                             mailbox.finish();

@@ -209,6 +209,7 @@ impl Launch {
                 processes: sockets.len(),
                 threads,
                 flow: Arc::new(Flow::new(self.workers)),
+                alignment: Arc::default(),
                 limiters: Arc::default(),
                 to_coordinator,
                 rein: Arc::clone(&rein),

@@ -94,12 +94,12 @@ pub(crate) enum ToWorker {
     BeginEpoch(u64),
     /// To operators.
     Notice(Notice),
-    /// The sum of the other processes' flow balances.
-    FlowElsewhere {
+    /// How another process stands.
+    Elsewhere {
         /// The process that says so.
         process: usize,
-        /// Its balance.
-        balance: i64,
+        /// How it stands.
+        standing: Standing,
     },
     /// The job is over: end the dataflows in order.
     Finish,
@@ -108,6 +108,15 @@ pub(crate) enum ToWorker {
         /// Whether the processes meet again for another attempt.
         again: bool,
     },
+}
+
+/// What the sources of other processes need to know of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    /// Records sent in it less records processed in it.
+    pub(crate) balance: i64,
+    /// How far the slowest of its aligned sources has come.
+    pub(crate) aligned: EventTime,
 }
 
 /// What operators may want to know.

@@ -190,6 +190,7 @@ impl Session {
             processes,
             threads,
             flow: Arc::new(Flow::new(self.workers)),
+            alignment: Arc::default(),
             limiters: Arc::default(),
             to_coordinator,
             rein: Arc::clone(&rein),

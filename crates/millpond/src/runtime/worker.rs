@@ -28,6 +28,7 @@ use crate::dataflow::time::Time;
 use crate::error::{Error, ErrorKind};
 use crate::job::definition::Definition;
 use crate::job::plan::Plan;
+use crate::source::alignment::Alignment;
 use crate::source::rate::RateLimiter;
 use crate::state::spill::backend::Backend;
 use crate::stream::env::Env;
@@ -55,6 +56,7 @@ pub(crate) struct Team {
     /// Workers of this process.
     pub(crate) threads: usize,
     pub(crate) flow: Arc<Flow>,
+    pub(crate) alignment: Arc<Alignment>,
     pub(crate) limiters: Arc<Mutex<HashMap<usize, Arc<RateLimiter>>>>,
     pub(crate) to_coordinator: mpsc::UnboundedSender<ToCoordinator>,
     pub(crate) rein: Arc<Rein>,
@@ -168,6 +170,7 @@ fn live(worker: &mut Worker, team: &Team) -> Result<WorkerEnd, (String, Error)> 
         processes: team.processes,
         first_epoch: team.first_epoch,
         flow: Arc::clone(&team.flow),
+        alignment: Arc::clone(&team.alignment),
     };
     let control = control::build(worker, place, move |message| {
         // The coordinator outlives the workers.
@@ -219,6 +222,7 @@ fn build(
         plan: Arc::clone(&team.plan),
         handle: team.handle.clone(),
         flow: Arc::clone(&team.flow),
+        alignment: Arc::clone(&team.alignment),
         mailbox: Rc::clone(mailbox),
         writer: Rc::new(writer),
         restored: Arc::clone(&team.restored),

@@ -4,10 +4,12 @@
 //! are state; after a restore they go to whoever runs now.
 //!
 //! * `watermark`: how event time is read off the records.
+//! * `alignment`: how far the sources that keep together have come.
 //! * `rate`: a limit for the whole process; `rate_limit`: what a user asks for.
 //! * `position`: where a source is to begin, when somebody says so.
 //! * [`Files`]: JSON Lines and CSV. [`Generator`]: records that are computed. [`IteratorSource`]: for tests.
 
+pub(crate) mod alignment;
 mod files;
 mod generator;
 mod iterator;

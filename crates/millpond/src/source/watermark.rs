@@ -37,7 +37,7 @@ impl WatermarkGenerator for BoundedOutOfOrderness {
 type Timestamps<T> = Rc<dyn Fn(&T) -> EventTime>;
 type Generators = Rc<dyn Fn() -> Box<dyn WatermarkGenerator>>;
 
-/// When records happened, how far out of order they come, and when a source counts as idle.
+/// When records happened, how far out of order they come, when a source counts as idle, and whether sources keep together.
 ///
 /// ```
 /// use millpond::{EventTime, WatermarkStrategy};
@@ -50,6 +50,7 @@ pub struct WatermarkStrategy<T> {
     pub(crate) timestamp: Option<Timestamps<T>>,
     pub(crate) generator: Option<Generators>,
     pub(crate) idle_after: Option<Duration>,
+    pub(crate) drift: Option<Duration>,
 }
 
 impl<T> Clone for WatermarkStrategy<T> {
@@ -58,6 +59,7 @@ impl<T> Clone for WatermarkStrategy<T> {
             timestamp: self.timestamp.clone(),
             generator: self.generator.clone(),
             idle_after: self.idle_after,
+            drift: self.drift,
         }
     }
 }
@@ -65,7 +67,7 @@ impl<T> Clone for WatermarkStrategy<T> {
 impl<T> WatermarkStrategy<T> {
     /// No event time: the watermark stays at the beginning until the input ends.
     pub fn none() -> Self {
-        WatermarkStrategy { timestamp: None, generator: None, idle_after: None }
+        WatermarkStrategy { timestamp: None, generator: None, idle_after: None, drift: None }
     }
 
     /// Records come at most `bound` after one with a later event time.
@@ -82,7 +84,7 @@ impl<T> WatermarkStrategy<T> {
 
     /// Watermarks by a generator of your own; one is made for each split.
     pub fn own(generator: impl Fn() -> Box<dyn WatermarkGenerator> + 'static) -> Self {
-        WatermarkStrategy { timestamp: None, generator: Some(Rc::new(generator)), idle_after: None }
+        WatermarkStrategy { timestamp: None, generator: Some(Rc::new(generator)), idle_after: None, drift: None }
     }
 
     /// Reads the event time off a record. Without it, the source's own timestamps count, where it has them.
@@ -95,6 +97,31 @@ impl<T> WatermarkStrategy<T> {
     /// Records that it then yields may be late.
     pub fn idle_after(mut self, duration: Duration) -> Self {
         self.idle_after = Some(duration);
+        self
+    }
+
+    /// Reads no split on whose watermark is more than `drift` ahead of the slowest one, of all sources of the job that are
+    /// aligned, until that one has come nearer.
+    ///
+    /// Catching up after a stop, or joining a large input with a small one, sources come on at different speeds, and
+    /// what the fast ones have read waits in windows and joins for the slow ones: without this there is no bound to that.
+    /// With it, state holds what happens within the windows and the drift. The price: splits of different times, such
+    /// as the files of several days, are read one after the other and no longer at once.
+    ///
+    /// Who has come to its end, is idle by [`WatermarkStrategy::idle_after`], or has yielded no event time yet is not
+    /// waited for. A split that has nothing and is not idle is: give sources that may fall silent an `idle_after`. The
+    /// drift is overstepped by what is read at once, some thousand records, and with several processes by what is read in the
+    /// hundredth of a second in which they hear of each other. Without watermarks it has no effect.
+    ///
+    /// ```
+    /// use millpond::{EventTime, WatermarkStrategy};
+    /// use std::time::Duration;
+    /// let strategy = WatermarkStrategy::ascending()
+    ///     .timestamps(|click: &(i64, u32)| EventTime::from_millis(click.0))
+    ///     .aligned_within(Duration::from_secs(60));
+    /// ```
+    pub fn aligned_within(mut self, drift: Duration) -> Self {
+        self.drift = Some(drift);
         self
     }
 }

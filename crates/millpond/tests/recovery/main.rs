@@ -1,6 +1,7 @@
 //! The recovery matrix: every kind of state, run whole, crashed after each snapshot, and stopped and started again, at
 //! other parallelisms each time. The output is compared with what plain Rust makes of the same records.
 
+mod alignment;
 #[path = "../common/buckets.rs"]
 mod buckets;
 mod harness;

@@ -18,6 +18,11 @@ impl Gate {
     pub(crate) fn open(&self, limit: u64) {
         self.0.store(limit, Ordering::SeqCst);
     }
+
+    /// Which numbers pass.
+    pub(crate) fn limit(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// The numbers from 0 to `count`, less one; each is its own event time, in milliseconds.
@@ -81,7 +86,7 @@ impl SplitReader for Reader {
             if next >= self.numbers.count {
                 return Ok(ReadStatus::Finished);
             }
-            if next >= self.numbers.gate.0.load(Ordering::SeqCst) {
+            if next >= self.numbers.gate.limit() {
                 return Ok(ReadStatus::Waiting);
             }
             out.push((next, None));
