@@ -4,11 +4,12 @@
 //! delta never comes before an earlier one. What is small waits for the parts of the worker's other operators and shares an
 //! object with them: the snapshot needs them all before it is one, and a snapshot each second must not be many objects.
 //!
-//! What is large is done by several threads: while one gathers rows, another encodes them, and chunks that are ready are on
-//! their way into the store.
+//! What is large is done by several threads: while two gather rows, one their keys and one the rest, another encodes them, and
+//! chunks that are ready are on their way into the store.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,7 +24,7 @@ use tokio::runtime::Handle;
 use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
-use crate::state::rows::{KeyedRows, Room};
+use crate::state::rows::{KeyedRows, Room, SortedRows};
 use crate::state::spill::part::SpilledPart;
 
 /// About how many rows a chunk has at most.
@@ -265,7 +266,7 @@ impl Desk {
         }
         let kind = if rows.whole { ChunkKind::Base } else { ChunkKind::Delta };
         let mut rows = rows.sorted(self.room.take())?;
-        let chunks = rows.chunks(range, CHUNK_ROWS)?;
+        let chunks = rows.keys.chunks(range, CHUNK_ROWS)?;
         let schema = rows.batch(0..0)?.schema();
         let new_encoder = || ChunkEncoder::new(&schema, job.clone(), state, kind);
         if let [(range, places)] = &chunks[..]
@@ -273,15 +274,27 @@ impl Desk {
         {
             let mut encoder = new_encoder()?;
             encoder.write(&rows.batch(places.clone())?)?;
-            self.room.set(rows.into_room());
+            drop(rows.values);
+            self.room.set(rows.keys.into_room());
             return Ok(Chunks { stored: Vec::new(), waiting: vec![encoder.finish(*range)?] });
         }
         let (store, handle) = (&self.store, &self.handle);
+        let SortedRows { mut keys, mut values } = rows;
+        let batches = |places: &Range<usize>| {
+            let end = places.end;
+            places.clone().step_by(BATCH_ROWS).map(move |from| from..end.min(from + BATCH_ROWS))
+        };
         std::thread::scope(|scope| {
+            let (columns, gathered_columns) = mpsc::sync_channel(BATCHES_AHEAD);
+            let all: Vec<_> = chunks.iter().flat_map(|(_, places)| batches(places)).collect();
+            let gathering = scope.spawn(move || {
+                // Nobody listens any more if something has failed.
+                let _ = all.into_iter().try_for_each(|places| columns.send(values.columns(places)));
+            });
             let mut encoding = Vec::new();
-            for (range, places) in chunks {
+            'chunks: for (range, places) in chunks {
                 let mut encoder = new_encoder()?;
-                let (batches, gathered) = mpsc::sync_channel(BATCHES_AHEAD);
+                let (rows, gathered) = mpsc::sync_channel(BATCHES_AHEAD);
                 encoding.push(scope.spawn(move || {
                     gathered.into_iter().try_for_each(|batch| encoder.write(&batch))?;
                     let chunk = encoder.finish(range)?;
@@ -290,15 +303,17 @@ impl Desk {
                     }
                     Ok::<_, Error>(Encoding::Stored(handle.block_on(store.put_chunk(chunk))?))
                 }));
-                for from in places.clone().step_by(BATCH_ROWS) {
-                    let batch = rows.batch(from..places.end.min(from + BATCH_ROWS))?;
-                    if batches.send(batch).is_err() {
-                        // It has failed, and says below why.
-                        break;
+                for places in batches(&places) {
+                    let columns = gathered_columns.recv().map_err(Error::failed)??;
+                    if rows.send(keys.batch(places, columns)?).is_err() {
+                        // It has failed, and says below why. The next columns would be another chunk's.
+                        break 'chunks;
                     }
                 }
             }
-            self.room.set(rows.into_room());
+            drop(gathered_columns);
+            gathering.join().unwrap_or_else(|panic| resume_unwind(panic));
+            self.room.set(keys.into_room());
             let mut chunks = Chunks::default();
             for thread in encoding {
                 match thread.join().unwrap_or_else(|panic| resume_unwind(panic))? {

@@ -213,7 +213,7 @@ fn tell<I: Ord + Clone + std::fmt::Debug, V>(
     }
     let mut seen = BTreeSet::new();
     let mut rows = rows.sorted(Default::default()).unwrap();
-    for (_, places) in rows.chunks(HashRange::FULL, 3).unwrap() {
+    for (_, places) in rows.keys.chunks(HashRange::FULL, 3).unwrap() {
         let batch = rows.batch(places).unwrap();
         for row in 0..batch.num_rows() {
             let (id, value) = row_at(&batch, row);

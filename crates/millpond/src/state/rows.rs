@@ -20,7 +20,7 @@ use crate::time::millis;
 /// Rows copied from one store, in no order, without their keys.
 pub(crate) trait Rows: Send {
     /// Takes out the columns after the key, with the rows in `order`.
-    fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error>;
+    fn take_columns(&mut self, order: &[u32]) -> Result<Columns, Error>;
     /// Which rows are tombstones.
     fn deleted(&self) -> &Slabs<bool>;
 }
@@ -141,8 +141,9 @@ impl KeyedRows {
         let places = rows_of.filter(|(_, (_, deleted))| !whole || !**deleted);
         // Whether there are as many as a row's number can say was looked at.
         let places = places.map(|(row, (hash, deleted))| place(*hash, !deleted, row as u32));
-        let order = sorted(places, room.0, NEAR_PLACES);
-        Ok(SortedRows { keys, rows, order })
+        let order = Arc::new(sorted(places, room.0, NEAR_PLACES));
+        let values = SortedValues { rows, order: Arc::clone(&order) };
+        Ok(SortedRows { keys: SortedKeys { keys, order }, values })
     }
 }
 
@@ -153,14 +154,49 @@ pub(crate) struct Room(Vec<Place>);
 /// For so many places room is kept at most.
 const MOST_ROOM: usize = 1 << 21;
 
-/// The rows of one state: by hash, and tombstones before the rows that replace them.
+/// Columns after the key.
+type Columns = Vec<(FieldRef, ArrayRef)>;
+
+/// The rows of one state: by hash, and tombstones before the rows that replace them. In two parts, each of which may be taken
+/// out by a thread of its own.
 pub(crate) struct SortedRows {
+    pub(crate) keys: SortedKeys,
+    pub(crate) values: SortedValues,
+}
+
+/// The keys of sorted rows.
+pub(crate) struct SortedKeys {
     keys: Box<dyn Keys>,
+    order: Arc<Vec<Place>>,
+}
+
+/// What sorted rows have after the key.
+pub(crate) struct SortedValues {
     rows: Box<dyn Rows>,
-    order: Vec<Place>,
+    order: Arc<Vec<Place>>,
 }
 
 impl SortedRows {
+    /// Takes out some of the rows.
+    pub(crate) fn batch(&mut self, places: Range<usize>) -> Result<RecordBatch, Error> {
+        let columns = self.values.columns(places.clone())?;
+        self.keys.batch(places, columns)
+    }
+}
+
+impl SortedValues {
+    /// Takes out the columns of some rows.
+    pub(crate) fn columns(&mut self, places: Range<usize>) -> Result<Columns, Error> {
+        self.rows.take_columns(&rows_in(&self.order[places]))
+    }
+}
+
+/// Which rows they are: the lowest bits of a place.
+fn rows_in(places: &[Place]) -> Vec<u32> {
+    places.iter().map(|place| *place as u32).collect()
+}
+
+impl SortedKeys {
     /// Divides the rows among chunks of about `most` rows each, with its part of `range`.
     pub(crate) fn chunks(&self, range: HashRange, most: usize) -> Result<Vec<(HashRange, Range<usize>)>, Error> {
         let order = &self.order;
@@ -182,22 +218,22 @@ impl SortedRows {
         }
     }
 
-    /// The room for the next ones, if it is not too much to keep, nor much more than was needed.
+    /// The room for the next ones, if it is not too much to keep, nor much more than was needed. To be called when the
+    /// values have been dropped.
     pub(crate) fn into_room(self) -> Room {
-        let most = MOST_ROOM.min(self.order.len() * 2);
-        if self.order.capacity() <= most { Room(self.order) } else { Room::default() }
+        let kept = |order: &Vec<Place>| order.capacity() <= MOST_ROOM.min(order.len() * 2);
+        Room(Arc::into_inner(self.order).filter(kept).unwrap_or_default())
     }
 
-    /// Takes out some of the rows.
-    pub(crate) fn batch(&mut self, places: Range<usize>) -> Result<RecordBatch, Error> {
+    /// Takes out some of the rows, given what they have after the key.
+    pub(crate) fn batch(&mut self, places: Range<usize>, values: Columns) -> Result<RecordBatch, Error> {
         let places = &self.order[places];
         let hashes: Vec<u64> = places.iter().map(|place| hash_of(*place)).collect();
         let gone: Vec<bool> = places.iter().map(|place| !is_live(*place)).collect();
-        // The lowest bits are the row.
-        let order: Vec<u32> = places.iter().map(|place| *place as u32).collect();
+        let key = self.keys.take_column(&rows_in(places))?;
         let hash: ArrayRef = Arc::new(UInt64Array::from(hashes));
-        let mut columns = vec![(field("hash", DataType::UInt64), hash), self.keys.take_column(&order)?];
-        columns.extend(self.rows.take_columns(&order)?);
+        let mut columns = vec![(field("hash", DataType::UInt64), hash), key];
+        columns.extend(values);
         columns.push((field("deleted", DataType::Boolean), Arc::new(BooleanArray::from(gone))));
         let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
@@ -230,6 +266,11 @@ const NEAR_PLACES: usize = 1 << 12;
 /// Places in a bucket in the end, about: so few are soon sorted.
 const BUCKET_PLACES: usize = 4;
 
+/// So many places are sorted by several threads,
+const MANY_PLACES: usize = 1 << 17;
+/// by so many.
+const SORTERS: usize = 2;
+
 /// Sorts places. Hashes lie evenly in their range, so that little is left to sort once they are dealt out by leading bits: first
 /// all of them into buckets of about `near`, then those into small ones.
 fn sorted(places: impl Iterator<Item = Place> + Clone, room: Vec<Place>, near: usize) -> Vec<Place> {
@@ -241,23 +282,42 @@ fn sorted(places: impl Iterator<Item = Place> + Clone, room: Vec<Place>, near: u
     let mut sorted = if len <= room.capacity() { room } else { vec![0; len] };
     sorted.resize(len, 0);
     let (ends, shift) = deal(places, &mut sorted, (least, greatest), near);
-    let mut copy = Vec::new();
     let mut rest = sorted.as_mut_slice();
-    let (mut from, mut least) = (0, least);
+    let mut buckets = Vec::with_capacity(ends.len());
+    let mut from = 0;
     for end in ends {
         let (bucket, behind) = rest.split_at_mut(end - from);
         let greatest = least.saturating_add(1_u64.checked_shl(shift).map_or(u64::MAX, |width| width - 1));
+        buckets.push((bucket, (least, greatest)));
+        (rest, from, least) = (behind, end, greatest.saturating_add(1));
+    }
+    if len < MANY_PLACES {
+        sort_buckets(&mut buckets);
+    } else {
+        let share = buckets.len().div_ceil(SORTERS);
+        std::thread::scope(|scope| {
+            buckets.chunks_mut(share).for_each(|share| drop(scope.spawn(|| sort_buckets(share))));
+        });
+    }
+    sorted
+}
+
+/// Places that lie together, and the bounds of their hashes.
+type Bucket<'a> = (&'a mut [Place], (u64, u64));
+
+/// Sorts the places in each bucket.
+fn sort_buckets(buckets: &mut [Bucket<'_>]) {
+    let mut copy = Vec::new();
+    for (bucket, bounds) in buckets {
         copy.clear();
         copy.extend_from_slice(bucket);
-        let (small, _) = deal(copy.iter().copied(), bucket, (least, greatest), BUCKET_PLACES);
+        let (small, _) = deal(copy.iter().copied(), bucket, *bounds, BUCKET_PLACES);
         let mut begin = 0;
         for end in small {
             bucket[begin..end].sort_unstable();
             begin = end;
         }
-        (rest, from, least) = (behind, end, greatest.saturating_add(1));
     }
-    sorted
 }
 
 /// Deals places out into buckets of about `few`, by the leading bits in which their hashes, of which the `bounds` are known,
@@ -317,9 +377,18 @@ pub(crate) fn expiries(batch: &RecordBatch, ttl: Option<Ttl>, now: i64) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use millpond_snapshot::hash::key_hash;
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn many_places_are_sorted_by_several_threads() {
+        let places = (0..MANY_PLACES as u32 + 77).map(|row| place(key_hash(&row).unwrap(), true, row));
+        let mut expected: Vec<Place> = places.clone().collect();
+        expected.sort_unstable();
+        assert_eq!(sorted(places, Vec::new(), NEAR_PLACES), expected);
+    }
 
     proptest! {
         #[test]

@@ -131,7 +131,7 @@ impl Subject {
             self.rows.clear();
         }
         let mut rows = rows.sorted(Default::default()).unwrap();
-        for (_, places) in rows.chunks(HashRange::FULL, 5).unwrap() {
+        for (_, places) in rows.keys.chunks(HashRange::FULL, 5).unwrap() {
             self.rows.push(rows.batch(places).unwrap());
         }
         self.saved = self.frozen.take().expect("a copy is of something");

@@ -154,7 +154,7 @@ fn chunks_of(state: usize, range: HashRange, rows: KeyedRows, to: &mut Vec<Chunk
     }
     let base = rows.whole;
     let mut rows = rows.sorted(Default::default()).unwrap();
-    for (range, places) in rows.chunks(range, 7).unwrap() {
+    for (range, places) in rows.keys.chunks(range, 7).unwrap() {
         let batch = rows.batch(places).unwrap();
         to.push(Chunk { state, base, range, batch });
     }
