@@ -1,8 +1,9 @@
 //! Where what a window keeps is kept: one entry of a map for each window of a key.
 //!
-//! Windows with fixed bounds are found by their bounds, so that after a change of size the old windows live on to
-//! their end beside the new ones ([those that overlap](super::slices) share what they have in common). Sessions are found by their start alone: a session grows at its end with nearly each
-//! record, and an entry that stays in its place is an entry that a snapshot takes once.
+//! Windows with fixed bounds are found by their bounds, so that after a change of size the old windows live on to their end
+//! beside the new ones ([those that overlap](super::slices) share what they have in common). Sessions are found by their start
+//! alone: a session grows at its end with nearly each record, and an entry that stays in its place is an entry that a snapshot
+//! takes once.
 
 use super::assigner::WindowAssigner;
 use super::fold::{Fold, Merge};
@@ -81,18 +82,7 @@ pub(crate) trait Panes<In, F: Fold<In>>: 'static {
 }
 
 /// Windows that are found by their bounds.
-pub(crate) struct Fixed<A>(MapState<Window, A>);
-
-impl<A: StateValue> Fixed<A> {
-    pub(super) fn of(state: MapState<Window, A>) -> Self {
-        Fixed(state)
-    }
-
-    /// What is kept of a window.
-    pub(super) fn get(&self, id: &Window) -> Option<A> {
-        self.0.get(id)
-    }
-}
+pub(crate) struct Fixed<A>(pub(super) MapState<Window, A>);
 
 impl<In, F: Fold<In>> Panes<In, F> for Fixed<F::Kept> {
     type Id = Window;

@@ -102,7 +102,7 @@ impl<In, F: Merge<In>> Panes<In, F> for Sliced<F::Kept> {
 
     fn declare(setup: &mut KeyedSetup, kept: Kept<F::Kept>, rules: &Rules) -> Self {
         let [whole, slices] = kept.sliced(setup);
-        let whole = Fixed::of(setup.map(MapDescriptor::new(whole)));
+        let whole = Fixed(setup.map(MapDescriptor::new(whole)));
         Sliced { slices: setup.map(MapDescriptor::new(slices)), whole, shares: rules.shares_slices }
     }
 
@@ -122,24 +122,25 @@ impl<In, F: Merge<In>> Panes<In, F> for Sliced<F::Kept> {
         if phase(slice.last_window()) == Phase::Gone {
             return placed(Placed::Late);
         }
-        let known = self.slices.update(&slice, |kept| fold.add(kept, record)).is_some();
-        if known && phase(slice.windows().next().unwrap_or(slice.last_window())) == Phase::Open {
-            return Ok(());
-        }
-        let (before, behind) = if known { (slice.start, slice.end) } else { self.neighbours(slice) };
-        if !known {
-            self.slices.insert(slice, fold.first(record));
-        }
+        let neighbours = match self.slices.update(&slice, |kept| fold.add(kept, record)) {
+            Some(()) => None,
+            None => {
+                let neighbours = self.neighbours(slice);
+                self.slices.insert(slice, fold.first(record));
+                Some(neighbours)
+            }
+        };
         for window in slice.windows() {
-            // What a neighbour is in has its timers.
-            let is_new = !known && before < window.start && window.end < behind;
-            match phase(window) {
-                Phase::Gone => {}
-                _ if is_new => {
+            match (phase(window), neighbours) {
+                (Phase::Gone, _) => {}
+                // What a neighbour is in has its timers.
+                (_, Some((before, behind))) if before < window.start && window.end < behind => {
                     placed(Placed::In(Entered { id: window, window, before: None, absorbed: Vec::new() }))?;
                 }
-                Phase::Complete => placed(Placed::Known(window, window))?,
-                Phase::Open => {}
+                (Phase::Complete, _) => placed(Placed::Known(window, window))?,
+                (Phase::Open, Some(_)) => {}
+                // Of a slice that was there, this window and those after it have what they need.
+                (Phase::Open, None) => break,
             }
         }
         Ok(())
@@ -174,7 +175,7 @@ impl<In, F: Merge<In>> Panes<In, F> for Sliced<F::Kept> {
     }
 
     fn look(&self, id: &Window, fold: &F, look: impl FnOnce(&F::Kept)) {
-        let mut kept = self.whole.get(id);
+        let mut kept = self.whole.0.get(id);
         self.slices.for_range(beginning(id.start, id.end), |slice, part| {
             if !slice.is_part_of(*id) {
                 return;
