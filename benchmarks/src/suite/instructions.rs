@@ -16,10 +16,10 @@ const FIGURE: &str = "instructions_per_record";
 const JOBS: [(&str, &[&str], f64); 6] = [
     ("keyed-sum", &["keyed-sum", "--keys", "10000"], 514.0),
     ("keyed-sum-texts", &["keyed-sum", "--keys", "10000", "--shape", "texts"], 1341.0),
-    ("nexmark-q4", &["nexmark", "--query", "q4"], 2397.0),
-    ("nexmark-q5", &["nexmark", "--query", "q5"], 3628.0),
-    ("nexmark-q7", &["nexmark", "--query", "q7"], 2433.0),
-    ("nexmark-q8", &["nexmark", "--query", "q8"], 1388.0),
+    ("nexmark-q4", &["nexmark", "--query", "q4"], 2334.0),
+    ("nexmark-q5", &["nexmark", "--query", "q5"], 3062.0),
+    ("nexmark-q7", &["nexmark", "--query", "q7"], 2321.0),
+    ("nexmark-q8", &["nexmark", "--query", "q8"], 1370.0),
 ];
 
 pub(super) fn benchmarks() -> Vec<Benchmark> {
