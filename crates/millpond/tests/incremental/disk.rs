@@ -138,6 +138,17 @@ fn rows(batch: &RecordBatch) -> Vec<Row> {
     (0..batch.num_rows()).map(row).collect()
 }
 
+/// Whether a file is one chunk that covers all hashes. Of several workers none writes such a one: it was folded.
+pub(crate) fn is_folded(file: &Path) -> bool {
+    if file.extension().is_none_or(|extension| extension != "parquet") {
+        return false;
+    }
+    let chunk = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(file).unwrap()).unwrap();
+    let entries = chunk.metadata().file_metadata().key_value_metadata().unwrap();
+    let bound = |name| entries.iter().find(|entry| entry.key == name).unwrap().value.as_deref().unwrap();
+    bound("millpond.hash_start") == "0".repeat(16) && bound("millpond.hash_end") == "f".repeat(16)
+}
+
 /// The sizes of those files that are in `after` and not in `before`.
 pub(crate) fn added(before: &BTreeMap<PathBuf, u64>, after: &BTreeMap<PathBuf, u64>) -> Vec<u64> {
     after.iter().filter(|(file, _)| !before.contains_key(*file)).map(|(_, size)| *size).collect()
