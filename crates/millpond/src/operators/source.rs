@@ -375,16 +375,11 @@ impl<S: Source> Reader<S> {
         let open = self.open.iter().filter(|split| !(split.waiting && is_idle(split.last_record)));
         let pending = self.pending.iter().filter(|split| !split.quiet_since.is_some_and(is_idle));
         let watermarks = open.map(Open::watermark).chain(pending.map(|split| split.watermark));
-        let (mut least, mut least_known) = (None, EventTime::MAX);
-        for watermark in watermarks {
-            least = Some(least.map_or(watermark, |least: EventTime| least.min(watermark)));
-            if watermark != EventTime::MIN {
-                least_known = least_known.min(watermark);
-            }
-        }
         if let Some(aligned) = &self.aligned {
-            aligned.say(least_known);
+            let known = watermarks.clone().filter(|watermark| *watermark != EventTime::MIN).min();
+            aligned.say(known.unwrap_or(EventTime::MAX));
         }
+        let least = watermarks.min();
         self.status.idle = least.is_none() && !self.is_finished();
         self.watermark = self.watermark.max(least.unwrap_or(EventTime::MIN));
     }
