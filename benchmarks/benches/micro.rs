@@ -33,7 +33,7 @@ fn columns(c: &mut Criterion) {
     let mut totals = Totals::default();
     let structs: Vec<Totals> = (0..ROWS)
         .map(|index| {
-            totals.add(&payment(index, KEYS));
+            totals.add(&payment(index, KEYS).paid);
             totals.clone()
         })
         .collect();

@@ -61,7 +61,7 @@ fn delays<C: Count>(env: &Env<'_>, options: &Options) -> Result<(), Error> {
         .key_by(|flight| flight.carrier.clone())
         .fold(move |count: &mut C, flight| count.add(flight, late_after))
         .uid("by-carrier")
-        .map(|(carrier, count)| Line { carrier: carrier.clone(), count: count.clone() })
+        .map_owned(|(carrier, count)| Line { carrier, count })
         .sink(FileSink::json_lines(&options.output).follow_history(true))
         .uid("results");
     Ok(())

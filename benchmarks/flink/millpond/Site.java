@@ -1,10 +1,5 @@
 package millpond;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-
 /** The auction site of the Nexmark benchmark: the event with a number, the same as in Rust, where its parameters are told. */
 final class Site {
     private Site() {}
@@ -130,11 +125,25 @@ final class Site {
 
     /** The random numbers of an event. */
     private static final class Random {
-        private static final VarHandle EIGHT_BYTES =
-                MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
         private static final long CHANGE = 0xE7037ED1A0B428DBL;
-        private static final long EVERY_OTHER = 0x00FF00FF00FF00FFL;
+        /** A text starts at one of so many places. */
+        private static final int STRETCH = 1 << 16;
+        /** Texts are copies of some of these in a row. */
+        private static final String LETTERS;
+
+        static {
+            Random random = new Random();
+            StringBuilder letters = new StringBuilder();
+            for (int i = 0; i < 2 * STRETCH; i++) {
+                letters.append((char) ('a' + random.below(26)));
+            }
+            LETTERS = letters.toString();
+        }
+
         private long state;
+
+        /** From the beginning of all. */
+        Random() {}
 
         Random(long event) {
             state = Mix.mix(event + Mix.GOLDEN);
@@ -157,19 +166,8 @@ final class Site {
         }
 
         String letters(long length) {
-            // Eight at a time; what is too many is cut off.
-            byte[] letters = new byte[(int) length + 7 & ~7];
-            for (int i = 0; i < letters.length; i += 8) {
-                EIGHT_BYTES.set(letters, i, asLetters(next()));
-            }
-            return new String(letters, 0, (int) length, StandardCharsets.ISO_8859_1);
-        }
-
-        /** Makes a letter of each byte: 'a' and 26/256 of it. */
-        private static long asLetters(long drawn) {
-            long even = (drawn & EVERY_OTHER) * 26 >>> 8 & EVERY_OTHER;
-            long odd = (drawn >>> 8 & EVERY_OTHER) * 26 & ~EVERY_OTHER;
-            return (even | odd) + 0x6161616161616161L;
+            int start = (int) below(STRETCH);
+            return LETTERS.substring(start, start + (int) length);
         }
 
         String extra(long size, long average) {

@@ -104,7 +104,7 @@ fn define(env: &Env<'_>, options: &Options, tally: &Tally) -> Result<(), Error> 
             let records = Generator::new(options.records, SPLITS, move |index| payment(index, keys));
             env.source(records.rate(options.rate), WatermarkStrategy::none())
                 .uid("records")
-                .key_by(|payment| payment.account.clone())
+                .key_by_owned(|payment| (payment.account, payment.paid))
                 .fold(Totals::add)
                 .uid("totals")
                 .sink(options.tally(tally, |(account, totals): &(String, Totals), local: &mut Local| {

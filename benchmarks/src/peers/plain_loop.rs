@@ -25,7 +25,7 @@ pub fn run(options: &Options) {
             for index in 0..options.records {
                 let payment = payment(index, keys);
                 let totals = accounts.entry_ref(&payment.account).or_default();
-                totals.add(&payment);
+                totals.add(&payment.paid);
                 local.take(check_totals(&payment.account, totals));
             }
         }

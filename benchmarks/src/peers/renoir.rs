@@ -37,7 +37,7 @@ pub fn run(options: &Options) {
             .rich_map({
                 let mut totals = Totals::default();
                 move |(_, payment)| {
-                    totals.add(&payment);
+                    totals.add(&payment.paid);
                     totals.clone()
                 }
             })

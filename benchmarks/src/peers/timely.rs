@@ -88,7 +88,7 @@ impl Work for Texts {
     }
     #[inline]
     fn add(sum: &mut Totals, record: &Self::Record) {
-        sum.add(record);
+        sum.add(&record.paid);
     }
     #[inline]
     fn check(key: &String, sum: &Totals) -> u64 {

@@ -48,6 +48,12 @@ pub fn check_pair(key: u64, sum: u64) -> u64 {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Payment {
     pub account: String,
+    pub paid: Paid,
+}
+
+/// What is paid, and for how much.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Paid {
     pub amount: i64,
     pub quantity: u32,
 }
@@ -64,18 +70,18 @@ pub struct Totals {
 impl Totals {
     /// Takes a payment in.
     #[inline]
-    pub fn add(&mut self, payment: &Payment) {
+    pub fn add(&mut self, paid: &Paid) {
         self.payments += 1;
-        self.amount += payment.amount;
-        self.largest = self.largest.max(payment.amount);
-        self.quantity += u64::from(payment.quantity);
+        self.amount += paid.amount;
+        self.largest = self.largest.max(paid.amount);
+        self.quantity += u64::from(paid.quantity);
     }
 }
 
 /// The payment with an index: an account has 16 characters.
 pub fn payment(index: u64, keys: Keys) -> Payment {
     let key = keys.at(index);
-    Payment { account: account(key), amount: value(key) as i64, quantity: (key % 7) as u32 }
+    Payment { account: account(key), paid: Paid { amount: value(key) as i64, quantity: (key % 7) as u32 } }
 }
 
 /// `acct-` and eleven digits.

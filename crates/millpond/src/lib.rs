@@ -69,7 +69,8 @@ pub use runtime::restart::RestartStrategy;
 pub use sink::{Collect, FileSink, Sink, Stdout};
 pub use source::watermark::{WatermarkGenerator, WatermarkStrategy};
 pub use source::{
-    Files, Generator, IteratorSource, MalformedRecord, Parsed, ReadStatus, Source, SourcePosition, SplitReader,
+    Files, Generator, IteratorSource, MalformedRecord, Parsed, ReadBatch, ReadStatus, Source, SourcePosition,
+    SplitReader,
 };
 pub use state::codec::StateValue;
 pub use state::descriptor::{StateDescriptor, Ttl, TtlUpdate};

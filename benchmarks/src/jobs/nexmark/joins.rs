@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::jobs::tally_sink::TallySink;
 use crate::tally::{Local, Tally, Wanted};
 use crate::work::mix::{row, text};
-use crate::work::nexmark::Event;
+use crate::work::nexmark::{Event, Person};
 
 /// Where somebody lives.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,10 +62,10 @@ impl KeyedProcess<i64, Item> for WithSeller {
 /// Query 3: auctions of category 10 by sellers from Oregon, Idaho and California.
 pub(super) fn local_items(events: Stream<'_, Event>, tally: &Tally) {
     let rows = events
-        .flat_map(|event| match event {
+        .flat_map_owned(|event| match event {
             Event::Person(person) if ["OR", "ID", "CA"].contains(&&*person.state) => {
-                let (name, city, state) = (person.name.clone(), person.city.clone(), person.state.clone());
-                Some(Item::Seller(person.id, Seller { name, city, state }))
+                let Person { id, name, city, state, .. } = *person;
+                Some(Item::Seller(id, Seller { name, city, state }))
             }
             Event::Auction(auction) if auction.category == 10 => {
                 Some(Item::Auction { seller: auction.seller, id: auction.id })
@@ -93,13 +93,13 @@ enum Newcomer {
 
 /// Query 8.
 pub(super) fn new_sellers(events: Stream<'_, Event>, tally: &Tally) {
-    let both = events.flat_map(|event| match event {
-        Event::Person(person) => Some(Newcomer::Person(person.id, person.name.clone())),
+    let both = events.flat_map_owned(|event| match event {
+        Event::Person(person) => Some(Newcomer::Person(person.id, person.name)),
         Event::Auction(auction) => Some(Newcomer::Seller(auction.seller)),
         Event::Bid(_) => None,
     });
-    let people = both.clone().flat_map(|newcomer| match newcomer {
-        Newcomer::Person(id, name) => Some((*id, name.clone())),
+    let people = both.clone().flat_map_owned(|newcomer| match newcomer {
+        Newcomer::Person(id, name) => Some((id, name)),
         Newcomer::Seller(_) => None,
     });
     let sellers = both.flat_map(|newcomer| match newcomer {

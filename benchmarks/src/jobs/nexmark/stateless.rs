@@ -19,8 +19,8 @@ fn tally_rows(rows: Stream<'_, Row>, tally: &Tally) {
 
 /// Query 0.
 pub(super) fn pass_through(events: Stream<'_, Event>, tally: &Tally) {
-    let rows = events.flat_map(|event| match event {
-        Event::Bid(bid) => Some((bid.auction, bid.bidder, bid.price, bid.time, bid.extra.clone())),
+    let rows = events.flat_map_owned(|event| match event {
+        Event::Bid(bid) => Some((bid.auction, bid.bidder, bid.price, bid.time, bid.extra)),
         _ => None,
     });
     tally_rows(rows, tally);
@@ -28,8 +28,8 @@ pub(super) fn pass_through(events: Stream<'_, Event>, tally: &Tally) {
 
 /// Query 1: a dollar is 0.908 euros; the price is in thousandths of a cent.
 pub(super) fn currency(events: Stream<'_, Event>, tally: &Tally) {
-    let rows = events.flat_map(|event| match event {
-        Event::Bid(bid) => Some((bid.auction, bid.bidder, bid.price * 908, bid.time, bid.extra.clone())),
+    let rows = events.flat_map_owned(|event| match event {
+        Event::Bid(bid) => Some((bid.auction, bid.bidder, bid.price * 908, bid.time, bid.extra)),
         _ => None,
     });
     tally_rows(rows, tally);

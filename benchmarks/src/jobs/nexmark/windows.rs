@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::jobs::tally_sink::TallySink;
 use crate::tally::{Local, Tally, Wanted};
 use crate::work::mix::{row, text};
-use crate::work::nexmark::Event;
+use crate::work::nexmark::{Bid, Event};
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 const TWO_SECONDS: Duration = Duration::from_secs(2);
@@ -139,10 +139,9 @@ impl Aggregate<HighestOfAuction> for GreatestOf {
 /// Query 7: first of each auction, so that the work is divided, and then of all.
 pub(super) fn highest_bids(events: Stream<'_, Event>, tally: &Tally) {
     let highest = events
-        .flat_map(|event| match event {
-            Event::Bid(bid) => {
-                let (auction, bidder, time) = (bid.auction, bid.bidder, bid.time);
-                Some((bid.price, Bidding { auction, bidder, time, extra: bid.extra.clone() }))
+        .flat_map_owned(|event| match event {
+            Event::Bid(Bid { auction, bidder, price, time, extra, .. }) => {
+                Some((price, Bidding { auction, bidder, time, extra }))
             }
             _ => None,
         })

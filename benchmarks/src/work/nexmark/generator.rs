@@ -103,9 +103,9 @@ fn auction(n: i64, random: &mut Random) -> Auction {
     let initial_bid = random.price();
     let reserve = initial_bid + random.price();
     let length = 3 + random.below(17);
-    let item = random.letters(length);
+    let item = random.letters(length).to_owned();
     let length = 3 + random.below(97);
-    let description = random.letters(length);
+    let description = random.letters(length).to_owned();
     // So that about as many are open as there should be.
     let horizon = time(n + AUCTIONS_IN_FLIGHT * TOTAL / AUCTIONS) - time(n);
     let expires = time(n) + 1 + random.below((2 * horizon).max(1));

@@ -46,6 +46,21 @@ impl<D: Clone + 'static> Emitter<D> {
         }
     }
 
+    /// Lets `fill` add records to those that have not left; it is told how many fit. They leave as those of
+    /// [`Emitter::emit`] do.
+    pub(crate) fn fill<R>(&mut self, fill: impl FnOnce(&mut Vec<D>, usize) -> R) -> R {
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve(self.room);
+        }
+        let capacity = const { batch_capacity::<D>() };
+        let room = capacity - self.buffer.len();
+        let outcome = fill(&mut self.buffer, room);
+        if self.buffer.len() >= capacity {
+            self.send();
+        }
+        outcome
+    }
+
     fn send(&mut self) {
         let Some(capability) = &self.capability else { return };
         self.room = self.buffer.len();

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::part::PartSender;
 use crate::dataflow::aligned::{Operator, Outputs, Wake};
-use crate::dataflow::emitter::batch_capacity;
 use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::{Failure, UserError};
 use crate::runtime::mailbox::Notices;
@@ -21,7 +20,7 @@ use crate::runtime::message::{Notice, SourceStatus, ToCoordinator};
 use crate::source::alignment::Aligned;
 use crate::source::rate::RateLimiter;
 use crate::source::watermark::{WatermarkGenerator, WatermarkStrategy};
-use crate::source::{ReadStatus, Source, SourcePosition, SplitReader};
+use crate::source::{ReadBatch, ReadStatus, Source, SourcePosition, SplitReader};
 use crate::state::operator::OperatorListState;
 use crate::stream::record::Record;
 use crate::time::EventTime;
@@ -197,7 +196,6 @@ pub(crate) struct Reader<S: Source> {
     aligned: Option<Aligned>,
     pending: VecDeque<Pending<S::Split>>,
     open: VecDeque<Open<S>>,
-    buffer: Vec<(S::Item, Option<EventTime>)>,
     epoch: u64,
     stop_after: Option<u64>,
     draining: bool,
@@ -231,7 +229,6 @@ impl<S: Source> Reader<S> {
             notices,
             limiter,
             open: VecDeque::new(),
-            buffer: Vec::with_capacity(READ_SLICE),
             epoch: context.first_epoch,
             stop_after: None,
             draining: false,
@@ -316,13 +313,9 @@ impl<S: Source> Reader<S> {
                 }
                 continue;
             }
-            // Little enough at a time that it is still in the processor's cache when it is sent on.
-            let portion = const { batch_capacity::<Record<S::Item>>() };
             let status = loop {
-                let status = split.reader.read(budget.min(portion), &mut self.buffer).map_err(failed)?;
-                let read = self.buffer.len();
+                let (status, read) = self.read_batch(&mut split, budget, out)?;
                 budget = budget.saturating_sub(read);
-                self.emit(&mut split, out);
                 if status != ReadStatus::More || read == 0 || budget == 0 {
                     break status;
                 }
@@ -346,25 +339,50 @@ impl<S: Source> Reader<S> {
         })
     }
 
-    fn emit(&mut self, split: &mut Open<S>, out: &mut Outputs<Record<S::Item>, ()>) {
-        if self.buffer.is_empty() {
+    /// Reads at most `budget` records, and no more than are sent together: little enough that it is still in the processor's
+    /// cache when it is sent on.
+    fn read_batch(
+        &mut self,
+        split: &mut Open<S>,
+        budget: usize,
+        out: &mut Outputs<Record<S::Item>, ()>,
+    ) -> Result<(ReadStatus, usize), Failure> {
+        out.main.fill(|records, room| {
+            let before = records.len();
+            let mut batch = ReadBatch::behind(std::mem::take(records));
+            let status = split.reader.read(budget.min(room), &mut batch);
+            *records = batch.into_records();
+            match status {
+                Ok(status) => {
+                    self.take_in(split, &mut records[before..]);
+                    Ok((status, records.len() - before))
+                }
+                Err(error) => {
+                    records.truncate(before);
+                    Err(failed(error))
+                }
+            }
+        })
+    }
+
+    /// Finds out when records happened.
+    fn take_in(&self, split: &mut Open<S>, records: &mut [Record<S::Item>]) {
+        if records.is_empty() {
             return;
         }
         split.last_record = Instant::now();
         let read = &self.part.context().read;
-        read.set(read.get() + self.buffer.len() as u64);
-        for (value, own) in self.buffer.drain(..) {
-            let timestamp = match &self.strategy.timestamp {
-                Some(timestamp) => timestamp(&value),
-                None => own.unwrap_or(EventTime::MIN),
-            };
-            if timestamp != EventTime::MIN {
-                split.greatest = split.greatest.max(timestamp);
+        read.set(read.get() + records.len() as u64);
+        for record in records {
+            if let Some(timestamp) = &self.strategy.timestamp {
+                record.timestamp = timestamp(&record.value);
+            }
+            if record.timestamp != EventTime::MIN {
+                split.greatest = split.greatest.max(record.timestamp);
                 if let Some(generator) = &mut split.generator {
-                    generator.observe(timestamp);
+                    generator.observe(record.timestamp);
                 }
             }
-            out.main.emit(Record { timestamp, value });
         }
     }
 

@@ -70,10 +70,21 @@ impl Prospect {
 /// What a report names where no operator failed, but the engine or what it stands on.
 pub(crate) const ENGINE: &str = "engine";
 
-/// Why an operator stopped, and on which record.
+/// What an operator was at when it failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Subject {
+    /// Nothing that came in.
+    None,
+    /// A record, or a timer, as it is shown.
+    Record(String),
+    /// A record of which only this is left.
+    Consumed(String),
+}
+
+/// Why an operator stopped, and on what.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    record: Option<String>,
+    subject: Subject,
     reason: String,
     prospect: Prospect,
 }
@@ -81,12 +92,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure that no single record is to blame for.
     pub(crate) fn new(reason: impl ToString) -> Self {
-        Failure { record: None, reason: reason.to_string(), prospect: Prospect::Uncertain }
+        Failure { subject: Subject::None, reason: reason.to_string(), prospect: Prospect::Uncertain }
     }
 
     /// What a source or a sink could not do.
     pub(crate) fn of(error: UserError) -> Self {
-        Failure { record: None, reason: chain(error.as_ref()), prospect: Prospect::of(error.as_ref()) }
+        Failure { subject: Subject::None, reason: chain(error.as_ref()), prospect: Prospect::of(error.as_ref()) }
     }
 
     fn on(record: &dyn Debug, reason: String, prospect: Prospect) -> Self {
@@ -95,7 +106,7 @@ impl Failure {
             text.truncate(cut);
             text.push('…');
         }
-        Failure { record: Some(text), reason, prospect }
+        Failure { subject: Subject::Record(text), reason, prospect }
     }
 }
 
@@ -104,7 +115,7 @@ impl Failure {
 pub(crate) struct FailureReport {
     pub(crate) operator: String,
     pub(crate) subtask: usize,
-    pub(crate) record: Option<String>,
+    pub(crate) subject: Subject,
     pub(crate) reason: String,
     pub(crate) prospect: Prospect,
 }
@@ -115,7 +126,7 @@ impl FailureReport {
         FailureReport {
             operator: ENGINE.to_owned(),
             subtask: 0,
-            record: None,
+            subject: Subject::None,
             reason: reason.to_string(),
             prospect: Prospect::Uncertain,
         }
@@ -124,17 +135,19 @@ impl FailureReport {
     /// Whether it happened on the same record, for the same reason: then it will again.
     pub(crate) fn is_repeated(&self, before: Option<&FailureReport>) -> bool {
         let same = |other: &FailureReport| {
-            (&other.operator, &other.record, &other.reason) == (&self.operator, &self.record, &self.reason)
+            (&other.operator, &other.subject, &other.reason) == (&self.operator, &self.subject, &self.reason)
         };
-        self.record.is_some() && before.is_some_and(same)
+        matches!(self.subject, Subject::Record(_)) && before.is_some_and(same)
     }
 }
 
 impl std::fmt::Display for FailureReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "operator '{}' (subtask {}) failed", self.operator, self.subtask)?;
-        if let Some(record) = &self.record {
-            write!(f, " on record {record}")?;
+        match &self.subject {
+            Subject::None => {}
+            Subject::Record(record) => write!(f, " on record {record}")?,
+            Subject::Consumed(mark) => write!(f, " on a record of {mark}")?,
         }
         write!(f, ": {}", self.reason)
     }
@@ -165,16 +178,44 @@ pub(crate) fn for_each_place<T: Debug>(
     name_failing(each, || &batch[at.get()])
 }
 
+/// Gives each record to `logic` to keep. If that fails or panics, the failure says what `mark` was: there is nothing else left
+/// of the record, so that nobody can tell whether the next attempt fails on the same one.
+#[inline]
+pub(crate) fn for_each_taken<T, M: Copy + Debug>(
+    batch: &mut Vec<T>,
+    mark: impl Fn(&T) -> M,
+    mut logic: impl FnMut(T) -> Result<(), UserError>,
+) -> Result<(), Failure> {
+    let at = Cell::new(None);
+    let each = || {
+        for record in batch.drain(..) {
+            at.set(Some(mark(&record)));
+            logic(record)?;
+        }
+        Ok(())
+    };
+    caught(each).map_err(|(reason, prospect)| {
+        let subject = at.get().map_or(Subject::None, |mark| Subject::Consumed(format!("{mark:?}")));
+        Failure { subject, reason, prospect }
+    })
+}
+
 /// Runs `logic`. If it fails or panics, the failure names what it was `at`.
 #[inline]
 pub(crate) fn name_failing<D: Debug>(
     logic: impl FnOnce() -> Result<(), UserError>,
     at: impl FnOnce() -> D,
 ) -> Result<(), Failure> {
+    caught(logic).map_err(|(reason, prospect)| Failure::on(&at(), reason, prospect))
+}
+
+/// Runs `logic`; says why it failed or panicked.
+#[inline]
+fn caught(logic: impl FnOnce() -> Result<(), UserError>) -> Result<(), (String, Prospect)> {
     match catch_unwind(AssertUnwindSafe(logic)) {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::on(&at(), chain(error.as_ref()), Prospect::of(error.as_ref()))),
-        Err(panic) => Err(Failure::on(&at(), panicked(panic.as_ref()), Prospect::Uncertain)),
+        Ok(Err(error)) => Err((chain(error.as_ref()), Prospect::of(error.as_ref()))),
+        Err(panic) => Err((panicked(panic.as_ref()), Prospect::Uncertain)),
     }
 }
 
@@ -245,7 +286,7 @@ impl Reporter {
         self.outbox.send(ToCoordinator::Failed(FailureReport {
             operator: self.operator.clone(),
             subtask: self.subtask,
-            record: failure.record,
+            subject: failure.subject,
             reason: failure.reason,
             prospect: failure.prospect,
         }));

@@ -15,7 +15,7 @@ use super::coordinator::drive::{AttemptEnd, Driver, Ears, RunEnd};
 use super::coordinator::history::History;
 use super::coordinator::pending::Asked;
 use super::coordinator::publish::Publisher;
-use super::failure::{ENGINE, Prospect};
+use super::failure::{ENGINE, Prospect, Subject};
 use super::launch::{fit, start};
 use super::lost;
 use super::message::ToWorker;
@@ -112,7 +112,7 @@ impl Session {
             }
             // What fails before anything has been read fails for a reason that somebody has to mend.
             started |= report.prospect == Prospect::StoreAway
-                || report.record.is_some()
+                || report.subject != Subject::None
                 || self.publisher.records_read() > 0
                 || self.base.as_ref().map(Entry::id) != before;
             let decision = tracker.on_failure(Instant::now());

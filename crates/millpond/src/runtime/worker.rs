@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::context::WorkerContext;
 use super::control::{self, Place, Verdict};
-use super::failure::{ENGINE, FailureReport, Prospect};
+use super::failure::{ENGINE, FailureReport, Prospect, Subject};
 use super::mailbox::Outbox;
 use super::message::ToCoordinator;
 use super::restore::Restored;
@@ -158,7 +158,7 @@ pub(crate) fn run(worker: &mut Worker, team: &Team) -> WorkerEnd {
 
 /// Tells the coordinator directly: this worker's dataflows can no longer be trusted to.
 fn fail(worker: &Worker, team: &Team, operator: String, reason: String, prospect: Prospect) -> WorkerEnd {
-    let report = FailureReport { operator, subtask: worker.index(), record: None, reason, prospect };
+    let report = FailureReport { operator, subtask: worker.index(), subject: Subject::None, reason, prospect };
     let _ = team.to_coordinator.send(ToCoordinator::Failed(report));
     WorkerEnd::Aborted { again: true }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::rate_limit::RateLimit;
-use super::{PositionForm, ReadStatus, Source, SourcePosition, SplitReader};
+use super::{PositionForm, ReadBatch, ReadStatus, Source, SourcePosition, SplitReader};
 use crate::runtime::failure::{Permanent, UserError};
 use crate::stream::record::Data;
 use crate::time::EventTime;
@@ -150,14 +150,14 @@ impl<T: Data, F: Fn(u64) -> T + Clone + Send + 'static> SplitReader for Generato
     type Item = T;
     type Split = GeneratorSplit;
 
-    fn read(&mut self, max: usize, out: &mut Vec<(T, Option<EventTime>)>) -> Result<ReadStatus, UserError> {
+    fn read(&mut self, max: usize, out: &mut ReadBatch<T>) -> Result<ReadStatus, UserError> {
         let GeneratorSplit { of, next, .. } = self.split;
         let batch = self.end.saturating_sub(next).div_ceil(of).min(max as u64);
         let make = &self.make;
         let indexes = (0..batch).map(|place| next + place * of);
         match &self.timestamps {
-            None => out.extend(indexes.map(|index| (make(index), None))),
-            Some(timestamp) => out.extend(indexes.map(|index| (make(index), Some(timestamp(index))))),
+            None => out.extend(indexes.map(make)),
+            Some(timestamp) => out.extend(indexes.map(|index| (make(index), timestamp(index)))),
         }
         self.split.next = next.saturating_add(batch.saturating_mul(of));
         Ok(if self.split.next >= self.end { ReadStatus::Finished } else { ReadStatus::More })

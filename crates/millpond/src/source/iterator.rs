@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::{PositionForm, ReadStatus, Source, SourcePosition, SplitReader};
+use super::{PositionForm, ReadBatch, ReadStatus, Source, SourcePosition, SplitReader};
 use crate::runtime::failure::{Permanent, UserError};
 use crate::stream::record::Data;
 use crate::time::EventTime;
 
-type Items<T> = Box<dyn Iterator<Item = (T, Option<EventTime>)>>;
+type Items<T> = Box<dyn Iterator<Item = (T, EventTime)>>;
 
 #[derive(Debug, thiserror::Error)]
 enum IteratorError {
@@ -51,7 +51,7 @@ impl<T: Data> IteratorSource<T> {
         I: IntoIterator<Item = T, IntoIter: 'static>,
     {
         IteratorSource {
-            make: Rc::new(move || Box::new(make().into_iter().map(|item| (item, None)))),
+            make: Rc::new(move || Box::new(make().into_iter().map(|item| (item, EventTime::MIN)))),
             failure: None,
         }
     }
@@ -61,8 +61,7 @@ impl<T: Data> IteratorSource<T> {
     where
         I: IntoIterator<Item = (T, EventTime), IntoIter: 'static>,
     {
-        let make = move || Box::new(make().into_iter().map(|(item, time)| (item, Some(time)))) as Items<T>;
-        IteratorSource { make: Rc::new(make), failure: None }
+        IteratorSource { make: Rc::new(move || Box::new(make().into_iter())), failure: None }
     }
 
     /// Test support: fails instead of giving out the item with this index, from 0, and counts `times` down, until it is
@@ -144,15 +143,15 @@ impl<T: Data> SplitReader for IteratorReader<T> {
     type Item = T;
     type Split = IteratorSplit;
 
-    fn read(&mut self, max: usize, out: &mut Vec<(T, Option<EventTime>)>) -> Result<ReadStatus, UserError> {
+    fn read(&mut self, max: usize, out: &mut ReadBatch<T>) -> Result<ReadStatus, UserError> {
         self.fail_on_purpose()?;
         for given in 0..max {
             // What comes before the failure is given out first, by a call of its own.
             if given > 0 && self.failure.as_ref().is_some_and(|failure| failure.at == self.split.given) {
                 break;
             }
-            let Some(item) = self.items.next() else { return Ok(ReadStatus::Finished) };
-            out.push(item);
+            let Some((value, timestamp)) = self.items.next() else { return Ok(ReadStatus::Finished) };
+            out.push_at(value, timestamp);
             self.split.given += 1;
         }
         Ok(ReadStatus::More)

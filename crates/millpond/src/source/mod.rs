@@ -3,6 +3,7 @@
 //! A [`Source`] lists its *splits*: units of input that one subtask reads, each with a position. Splits and positions
 //! are state; after a restore they go to whoever runs now.
 //!
+//! * `batch`: what a reader has read.
 //! * `watermark`: how event time is read off the records.
 //! * `alignment`: how far the sources that keep together have come.
 //! * `rate`: a limit for the whole process; `rate_limit`: what a user asks for.
@@ -10,6 +11,7 @@
 //! * [`Files`]: JSON Lines and CSV. [`Generator`]: records that are computed. [`IteratorSource`]: for tests.
 
 pub(crate) mod alignment;
+mod batch;
 mod files;
 mod generator;
 mod iterator;
@@ -20,6 +22,7 @@ mod rate_limit;
 mod tests;
 pub(crate) mod watermark;
 
+pub use batch::ReadBatch;
 pub use files::{FileSplit, Files, MalformedRecord, Parsed, StrictReader, TolerantFiles, TolerantReader};
 pub use generator::{Generator, GeneratorReader, GeneratorSplit};
 pub use iterator::{IteratorReader, IteratorSource, IteratorSplit};
@@ -27,7 +30,6 @@ pub use position::{PositionError, PositionForm, SourcePosition};
 
 use crate::runtime::failure::UserError;
 use crate::stream::record::Data;
-use crate::time::EventTime;
 
 /// What a reader has to say after it was asked for records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,11 +110,7 @@ pub trait SplitReader: 'static {
     ///
     /// # Errors
     /// If the input cannot be read or a record is malformed; the run fails with this message.
-    fn read(
-        &mut self,
-        max: usize,
-        out: &mut Vec<(Self::Item, Option<EventTime>)>,
-    ) -> Result<ReadStatus, UserError>;
+    fn read(&mut self, max: usize, out: &mut ReadBatch<Self::Item>) -> Result<ReadStatus, UserError>;
 
     /// The split, with the position behind the last record that was given out.
     fn split(&self) -> Self::Split;

@@ -2,17 +2,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{
-    Generator, GeneratorSplit, IteratorSource, IteratorSplit, ReadStatus, Source, SourcePosition, SplitReader,
+    Generator, GeneratorSplit, IteratorSource, IteratorSplit, ReadBatch, ReadStatus, Source, SourcePosition,
+    SplitReader,
 };
 use crate::time::EventTime;
 
-type Records<T> = Vec<(T, Option<EventTime>)>;
+type Records<T> = Vec<(T, EventTime)>;
 
 /// Reads `max` at a time until there is no more.
 fn read_all<R: SplitReader>(reader: &mut R, max: usize) -> Records<R::Item> {
-    let mut out = Vec::new();
+    let mut out = ReadBatch::new();
     while reader.read(max, &mut out).unwrap() != ReadStatus::Finished {}
-    out
+    out.into_pairs().collect()
 }
 
 #[test]
@@ -25,7 +26,7 @@ fn generator_splits_make_each_record_once() {
             all.extend(read_all(&mut source.open(split).unwrap(), 4));
         }
         all.sort_unstable();
-        let expected: Records<u64> = (0..count).map(|i| (i, Some(EventTime::from_millis(i as i64)))).collect();
+        let expected: Records<u64> = (0..count).map(|i| (i, EventTime::from_millis(i as i64))).collect();
         assert_eq!(all, expected);
     }
 }
@@ -35,8 +36,9 @@ fn a_generator_goes_on_where_its_split_says() {
     let mut source = Generator::new(Some(50), 2, |index| index);
     let split = source.discover().unwrap().remove(1);
     let mut reader = source.open(split).unwrap();
-    let mut out = Vec::new();
+    let mut out = ReadBatch::new();
     assert_eq!(reader.read(7, &mut out).unwrap(), ReadStatus::More);
+    let mut out: Records<u64> = out.into_pairs().collect();
     out.extend(read_all(&mut source.open(reader.split()).unwrap(), 5));
     assert_eq!(
         out.into_iter().map(|(value, _)| value).collect::<Vec<_>>(),
@@ -48,7 +50,7 @@ fn a_generator_goes_on_where_its_split_says() {
 fn a_generator_without_a_count_does_not_end_or_overflow() {
     let source = Generator::new(None, 3, |index| index);
     let mut reader = source.open(GeneratorSplit { split: 0, of: 3, next: u64::MAX - 4 }).unwrap();
-    assert_eq!(read_all(&mut reader, 100), [(u64::MAX - 4, None), (u64::MAX - 1, None)]);
+    assert_eq!(read_all(&mut reader, 100), [(u64::MAX - 4, EventTime::MIN), (u64::MAX - 1, EventTime::MIN)]);
 }
 
 #[test]
@@ -68,11 +70,12 @@ fn a_generator_refuses_what_it_cannot_do() {
 fn an_iterator_is_skipped_to_its_position() {
     let source = IteratorSource::with_timestamps(|| (0..5).map(|i| (i, EventTime::from_millis(i))));
     let mut reader = source.open(IteratorSplit { given: 0 }).unwrap();
-    let mut out = Vec::new();
+    let mut out = ReadBatch::new();
     assert_eq!(reader.read(2, &mut out).unwrap(), ReadStatus::More);
+    let mut out: Records<i64> = out.into_pairs().collect();
     assert_eq!(reader.split(), IteratorSplit { given: 2 });
     out.extend(read_all(&mut source.open(reader.split()).unwrap(), 2));
-    assert_eq!(out, (0..5).map(|i| (i, Some(EventTime::from_millis(i)))).collect::<Vec<_>>());
+    assert_eq!(out, (0..5).map(|i| (i, EventTime::from_millis(i))).collect::<Vec<_>>());
     assert!(source.open(IteratorSplit { given: 6 }).is_err());
 }
 
@@ -81,7 +84,7 @@ fn an_iterator_fails_on_purpose_at_the_record_and_as_often_as_it_was_told() {
     let times = Arc::new(AtomicU32::new(2));
     let source = IteratorSource::new(|| 0..10).fail_at(3, Arc::clone(&times));
     for left in [1, 0] {
-        let mut out = Vec::new();
+        let mut out = ReadBatch::new();
         let mut reader = source.open(IteratorSplit { given: 0 }).unwrap();
         assert_eq!(reader.read(100, &mut out).unwrap(), ReadStatus::More);
         assert_eq!(out.len(), 3, "what comes before the failure is given out");

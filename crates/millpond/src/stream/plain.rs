@@ -18,7 +18,7 @@ use crate::dataflow::time::Time;
 use crate::operators::part::PartSender;
 use crate::operators::process::{Process, ProcessOperator};
 use crate::operators::sink::{PREPARED, SinkOperator};
-use crate::runtime::failure::{Failure, UserError, for_each_record};
+use crate::runtime::failure::{Failure, UserError, for_each_record, for_each_taken};
 use crate::sink::Sink;
 use crate::state::setup::OperatorSetup;
 
@@ -100,6 +100,41 @@ impl<'s, T: Data> Stream<'s, T> {
             for_each_record(batch, |record| {
                 let timestamp = record.timestamp;
                 out.extend(f(&record.value).into_iter().map(|value| Record { timestamp, value }));
+                Ok(())
+            })
+        })
+    }
+
+    /// As [`Stream::map`], for a function that consumes its record: what is large in it is moved on and not copied. A run that
+    /// fails in `f` names the record by its timestamp, as there is nothing else left of it.
+    ///
+    /// ```
+    /// # use millpond::{IteratorSource, Job, WatermarkStrategy};
+    /// # Job::new("lines", |env| {
+    /// # let lines = || (0..3).map(|n| (n, format!("line {n}")));
+    /// # let lines = env.source(IteratorSource::new(lines), WatermarkStrategy::none());
+    /// let texts = lines.map_owned(|(_, text)| text);
+    /// # let _ = texts; Ok(()) });
+    /// ```
+    pub fn map_owned<U: Data>(self, f: impl Fn(T) -> U + 'static) -> Stream<'s, U> {
+        self.stateless("map", move |batch, out| {
+            for_each_taken(batch, Record::time, |record| {
+                out.push(Record { timestamp: record.timestamp, value: f(record.value) });
+                Ok(())
+            })
+        })
+    }
+
+    /// As [`Stream::flat_map`], for a function that consumes its record. What [`Stream::map_owned`] says of failures holds here
+    /// as well.
+    pub fn flat_map_owned<U: Data, I: IntoIterator<Item = U>>(
+        self,
+        f: impl Fn(T) -> I + 'static,
+    ) -> Stream<'s, U> {
+        self.stateless("flat_map", move |batch, out| {
+            for_each_taken(batch, Record::time, |record| {
+                let timestamp = record.timestamp;
+                out.extend(f(record.value).into_iter().map(|value| Record { timestamp, value }));
                 Ok(())
             })
         })
@@ -188,6 +223,35 @@ impl<'s, T: Data> Stream<'s, T> {
                     out[worker_of(hash, workers)].push(KeyedRecord { hash, key, record });
                 }
                 Ok(())
+            })
+        });
+        KeyedStream { env: self.env, operator: self.operator, inner, keys: Default::default() }
+    }
+
+    /// As [`Stream::key_by`], for a function that takes its record apart into a key and the value that goes along with it, so
+    /// that a key which is a text is moved and not copied. What [`Stream::map_owned`] says of failures holds here as well.
+    ///
+    /// ```
+    /// # use millpond::{IteratorSource, Job, WatermarkStrategy};
+    /// # Job::new("words", |env| {
+    /// # let words = || (0..3).map(|n| (format!("word {n}"), n));
+    /// # let words = env.source(IteratorSource::new(words), WatermarkStrategy::none());
+    /// // Of words and how often they come in a line, how often they come in all.
+    /// let counts = words.key_by_owned(|(word, count)| (word, count)).sum(|count| *count).uid("counts");
+    /// # let _ = counts; Ok(()) });
+    /// ```
+    pub fn key_by_owned<K: Key, V: Data>(self, key: impl Fn(T) -> (K, V) + 'static) -> KeyedStream<'s, K, V> {
+        let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
+            let (flow, workers) = (Arc::clone(&context.flow), context.workers);
+            partition(stream, "key_by", context.reporter(self.operator), move |batch, out| {
+                flow.enter(batch.len());
+                for_each_taken(batch, Record::time, |Record { timestamp, value }| {
+                    let (key, value) = key(value);
+                    let hash = key_hash(&key)?;
+                    let record = Record { timestamp, value };
+                    out[worker_of(hash, workers)].push(KeyedRecord { hash, key, record });
+                    Ok(())
+                })
             })
         });
         KeyedStream { env: self.env, operator: self.operator, inner, keys: Default::default() }

@@ -27,6 +27,13 @@ pub(crate) struct Record<T> {
     pub(crate) value: T,
 }
 
+impl<T> Record<T> {
+    /// When it happened.
+    pub(crate) fn time(&self) -> EventTime {
+        self.timestamp
+    }
+}
+
 impl<T: Debug> Debug for Record<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value.fmt(f)?;

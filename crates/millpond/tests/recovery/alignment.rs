@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use millpond::{
-    Cluster, Collect, EventTime, Job, ReadStatus, RunEnd, RunOptions, RunningJob, Source, SplitReader, UserError,
-    WatermarkStrategy,
+    Cluster, Collect, EventTime, Job, ReadBatch, ReadStatus, RunEnd, RunOptions, RunningJob, Source, SplitReader,
+    UserError, WatermarkStrategy,
 };
 use serde::{Deserialize, Serialize};
 
@@ -152,11 +152,11 @@ impl SplitReader for DayReader {
     type Item = Moment;
     type Split = Day;
 
-    fn read(&mut self, max: usize, out: &mut Vec<(Moment, Option<EventTime>)>) -> Result<ReadStatus, UserError> {
+    fn read(&mut self, max: usize, out: &mut ReadBatch<Moment>) -> Result<ReadStatus, UserError> {
         let Day { day, next } = self.day;
         let end = if day == 0 { self.gate.limit().min(RECORDS) } else { RECORDS };
         let to = end.min(next + max as u64);
-        out.extend((next..to).map(|number| ((day, number), None)));
+        out.extend((next..to).map(|number| (day, number)));
         self.day.next = to;
         Ok(match to {
             RECORDS => ReadStatus::Finished,

@@ -18,6 +18,7 @@ mod backpressure;
 mod broadcast;
 mod changed;
 mod connected;
+mod consumed;
 mod failing;
 mod keyed;
 mod larger;

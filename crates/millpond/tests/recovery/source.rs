@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use millpond::{EventTime, ReadStatus, Source, SplitReader, UserError, WatermarkStrategy};
+use millpond::{EventTime, ReadBatch, ReadStatus, Source, SplitReader, UserError, WatermarkStrategy};
 use serde::{Deserialize, Serialize};
 
 /// How many splits the numbers are dealt out to: number n is in split n mod 3.
@@ -79,7 +79,7 @@ impl SplitReader for Reader {
     type Item = u64;
     type Split = Share;
 
-    fn read(&mut self, max: usize, out: &mut Vec<(u64, Option<EventTime>)>) -> Result<ReadStatus, UserError> {
+    fn read(&mut self, max: usize, out: &mut ReadBatch<u64>) -> Result<ReadStatus, UserError> {
         // Small batches: more of them are under way when an epoch ends.
         for _ in 0..max.min(20) {
             let next = self.share.next;
@@ -89,7 +89,7 @@ impl SplitReader for Reader {
             if next >= self.numbers.gate.limit() {
                 return Ok(ReadStatus::Waiting);
             }
-            out.push((next, None));
+            out.push(next);
             self.share.next += SPLITS;
         }
         Ok(ReadStatus::More)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use millpond::{EventTime, Permanent, ReadStatus, RunningJob, Source, SplitReader, UserError};
+use millpond::{Permanent, ReadBatch, ReadStatus, RunningJob, Source, SplitReader, UserError};
 use serde::{Deserialize, Serialize};
 
 /// A record.
@@ -118,7 +118,7 @@ impl SplitReader for Reader {
     type Item = Event;
     type Split = Position;
 
-    fn read(&mut self, max: usize, out: &mut Vec<(Event, Option<EventTime>)>) -> Result<ReadStatus, UserError> {
+    fn read(&mut self, max: usize, out: &mut ReadBatch<Event>) -> Result<ReadStatus, UserError> {
         let steps = &self.script.splits[self.position.split];
         for _ in 0..max.min(self.script.slice) {
             if self.position.next >= steps.len() / 2 && !self.script.open.load(Ordering::SeqCst) {
@@ -143,7 +143,7 @@ impl SplitReader for Reader {
                         return Err("the source was told to fail here".into());
                     }
                     self.script.given.fetch_add(1, Ordering::SeqCst);
-                    out.push((event.clone(), None));
+                    out.push(event.clone());
                 }
             }
             self.position.next += 1;

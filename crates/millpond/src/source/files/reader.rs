@@ -11,9 +11,8 @@ use super::framing::Framer;
 use super::input::{End, Filled, Input};
 use super::malformed::{MalformedRecord, Parsed};
 use crate::runtime::failure::UserError;
-use crate::source::{ReadStatus, SplitReader};
+use crate::source::{ReadBatch, ReadStatus, SplitReader};
 use crate::stream::record::Data;
-use crate::time::EventTime;
 
 /// Chunks that are read before other splits get their turn.
 const FILLS_PER_READ: usize = 16;
@@ -237,11 +236,11 @@ impl<T: Data> SplitReader for StrictReader<T> {
     type Item = T;
     type Split = FileSplit;
 
-    fn read(&mut self, max: usize, out: &mut Vec<(T, Option<EventTime>)>) -> Result<ReadStatus, UserError> {
+    fn read(&mut self, max: usize, out: &mut ReadBatch<T>) -> Result<ReadStatus, UserError> {
         let status = self.file.read(max, |parsed| {
             // A strict reader has failed before it could give out anything else.
             if let Parsed::Record(record) = parsed {
-                out.push((record, None));
+                out.push(record);
             }
         });
         status.map_err(FileError::judged)
@@ -269,12 +268,8 @@ impl<T: Data> SplitReader for TolerantReader<T> {
     type Item = Parsed<T>;
     type Split = FileSplit;
 
-    fn read(
-        &mut self,
-        max: usize,
-        out: &mut Vec<(Parsed<T>, Option<EventTime>)>,
-    ) -> Result<ReadStatus, UserError> {
-        self.file.read(max, |parsed| out.push((parsed, None))).map_err(FileError::judged)
+    fn read(&mut self, max: usize, out: &mut ReadBatch<Parsed<T>>) -> Result<ReadStatus, UserError> {
+        self.file.read(max, |parsed| out.push(parsed)).map_err(FileError::judged)
     }
 
     fn split(&self) -> FileSplit {

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::{FileSplit, Files, Parsed};
 use crate::runtime::failure::UserError;
-use crate::source::{ReadStatus, Source, SourcePosition, SplitReader};
+use crate::source::{ReadBatch, ReadStatus, Source, SourcePosition, SplitReader};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Row {
@@ -54,11 +54,11 @@ fn start(path: &Path) -> FileSplit {
 
 /// Reads on until there is nothing for now, or an error.
 fn drain<R: SplitReader>(reader: &mut R) -> Result<(Vec<R::Item>, ReadStatus), UserError> {
-    let mut out = Vec::new();
+    let mut out = ReadBatch::new();
     loop {
         let status = reader.read(3, &mut out)?;
         if status != ReadStatus::More {
-            return Ok((out.into_iter().map(|(record, _)| record).collect(), status));
+            return Ok((out.into_pairs().map(|(record, _)| record).collect(), status));
         }
     }
 }

@@ -11,7 +11,7 @@ fn read_half_way() -> (TempDir, PathBuf, PathBuf, FileSplit) {
     fs::rename(&file, old.join("a.csv")).unwrap();
     let source = Files::csv::<Row>([&old]);
     let mut reader = source.open(start(&old.join("a.csv"))).unwrap();
-    let mut out = Vec::new();
+    let mut out = ReadBatch::new();
     reader.read(1, &mut out).unwrap();
     assert_eq!(out.len(), 1);
     let split = reader.split();

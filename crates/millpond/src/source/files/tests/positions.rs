@@ -12,7 +12,7 @@ fn read_in_parts<S: Source<Split = FileSplit>>(
     first: usize,
     step: usize,
 ) -> Vec<S::Item> {
-    let (mut split, mut max, mut out) = (start(path), first, Vec::new());
+    let (mut split, mut max, mut out) = (start(path), first, ReadBatch::new());
     loop {
         let mut reader = source.open(split).unwrap();
         let before = out.len();
@@ -21,7 +21,7 @@ fn read_in_parts<S: Source<Split = FileSplit>>(
             status = reader.read(max - (out.len() - before), &mut out).unwrap();
         }
         if status == ReadStatus::Finished {
-            return out.into_iter().map(|(record, _)| record).collect();
+            return out.into_pairs().map(|(record, _)| record).collect();
         }
         // As a snapshot keeps it.
         split = serde_json::from_str(&serde_json::to_string(&reader.split()).unwrap()).unwrap();
