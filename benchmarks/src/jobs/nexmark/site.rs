@@ -95,9 +95,8 @@ impl KeyedProcess<i64, Deed> for Ending {
             }
             Some(_) => {}
             None => {
-                let mut early = self.early.get();
-                early.retain(|(time, _)| *time > now);
-                self.early.set(early);
+                let left = self.early.with(|bids| bids.iter().filter(|(time, _)| *time > now).copied().collect());
+                self.early.set(left);
             }
         }
         Ok(())

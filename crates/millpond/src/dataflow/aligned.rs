@@ -120,6 +120,12 @@ pub(crate) trait Operator: 'static {
         Ok(())
     }
 
+    /// How many records it had best be given at a time, if so many wait: one that looks something up for all of them together
+    /// wants more than were sent together.
+    fn portion(&self) -> usize {
+        0
+    }
+
     /// Event time has come to `watermark`: no record at or before it is on its way, but for late ones.
     fn watermark(
         &mut self,
@@ -276,7 +282,7 @@ where
                 return;
             }
             let wake = reporter.guard(|| {
-                let turn = Turn::begin();
+                let turn = Turn::begin(logic.portion());
                 let mut more = process(Pass::Arrived(epoch), turn, &mut logic, &mut out)?;
                 let Some(meet) = Time::meet(frontiers) else {
                     ended = true;

@@ -90,6 +90,10 @@ impl<K: Key, T: Data, B: Data, P: BroadcastProcess<K, T, B>> Operator for Broadc
         self.core.advance(watermark, out, |timer, context| process.on_timer(timer, context))
     }
 
+    fn portion(&self) -> usize {
+        self.core.portion()
+    }
+
     fn poll(&mut self, out: &mut Outputs<Self::Out, Self::Side>) -> Result<Wake, Failure> {
         let process = &mut self.process;
         self.core.poll(out, |timer, context| process.on_timer(timer, context))

@@ -83,6 +83,10 @@ impl<K: Key, L: Data, R: Data, P: CoProcess<K, L, R>> Operator for CoOperator<K,
         self.core.advance(watermark, out, |timer, context| process.on_timer(timer, context))
     }
 
+    fn portion(&self) -> usize {
+        self.core.portion()
+    }
+
     fn poll(&mut self, out: &mut Outputs<Self::Out, Self::Side>) -> Result<Wake, Failure> {
         let process = &mut self.process;
         self.core.poll(out, |timer, context| process.on_timer(timer, context))

@@ -88,6 +88,10 @@ impl<K: Key, T: Data, P: KeyedProcess<K, T>> Operator for KeyedOperator<K, T, P>
         self.core.advance(watermark, out, |timer, context| process.on_timer(timer, context))
     }
 
+    fn portion(&self) -> usize {
+        self.core.portion()
+    }
+
     fn poll(&mut self, out: &mut Outputs<Self::Out, Self::Side>) -> Result<Wake, Failure> {
         let process = &mut self.process;
         self.core.poll(out, |timer, context| process.on_timer(timer, context))

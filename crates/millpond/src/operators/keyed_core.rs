@@ -30,6 +30,10 @@ const COPY_TIME: Duration = Duration::from_millis(1);
 const COPY_SLICE: usize = 1 << 9;
 /// Keys that are brought near together before their timers fire.
 const TIMERS_AHEAD: usize = 256;
+/// Records that are looked up together where keys are on disk, at most,
+const MOST_TOGETHER: usize = 8 << 10;
+/// and not more than one for so many resident keys, as all of them become resident.
+const RESIDENT_TO_PORTION: usize = 4;
 /// How often expired entries are looked for while nothing else happens.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -128,6 +132,12 @@ impl<K: Key> KeyedCore<K> {
         self.make_room()
     }
 
+    /// How many records to look up together, if so many wait. What the keys of a leaf need is then read once; in memory nothing
+    /// is gained.
+    pub(crate) fn portion(&self) -> usize {
+        if self.states.spills() { (self.states.resident() / RESIDENT_TO_PORTION).min(MOST_TOGETHER) } else { 0 }
+    }
+
     /// Evicts keys if too many are resident.
     #[inline]
     fn make_room(&mut self) -> Result<(), Failure> {
@@ -137,7 +147,7 @@ impl<K: Key> KeyedCore<K> {
         while self.states.is_crowded() {
             if self.states.is_copying() {
                 // The copy needs the keys where they are. It gets on faster than they come.
-                self.copy(COPY_SLICE);
+                self.copy(COPY_SLICE.max(self.slots.len()));
                 return Ok(());
             }
             if !self.states.evict().map_err(Failure::new)? {

@@ -56,6 +56,10 @@ impl<K: Key, T: Data, O: Data, F: FnMut(&T) -> Option<O> + 'static> Operator for
         self.core.advance(watermark, out, |_, _| Ok(()))
     }
 
+    fn portion(&self) -> usize {
+        self.core.portion()
+    }
+
     fn poll(&mut self, out: &mut Outputs<Self::Out, Self::Side>) -> Result<Wake, Failure> {
         self.core.poll(out, |_, _| Ok(()))
     }

@@ -297,7 +297,6 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     }
 
     /// How many keys are in memory.
-    #[cfg(test)]
     pub(crate) fn resident(&self) -> usize {
         self.keys.len()
     }
