@@ -53,7 +53,15 @@ pub(crate) struct Inlet<D: Clone + 'static, P: Pull<Message<Time, Vec<D>>>> {
 
 impl<D: Clone + 'static, P: Pull<Message<Time, Vec<D>>>> Inlet<D, P> {
     pub(crate) fn new(handle: InputHandleCore<Time, Vec<D>, P>, flow: Arc<Flow>, counted: bool) -> Self {
-        Inlet { handle, ready: VecDeque::new(), early: VecDeque::new(), held: Vec::new(), waiting_since: None, flow, counted }
+        Inlet {
+            handle,
+            ready: VecDeque::new(),
+            early: VecDeque::new(),
+            held: Vec::new(),
+            waiting_since: None,
+            flow,
+            counted,
+        }
     }
 
     /// Gives what has arrived of `epoch` to `logic`, batch by batch, while `turn` lasts, and puts the rest to wait. Says
