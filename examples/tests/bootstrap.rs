@@ -16,7 +16,7 @@ fn run(directory: &Path, arguments: &[&str]) -> Output {
 fn expected() -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     for file in ["points.csv", "purchases.csv"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(file);
+        let path = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("data").join(file);
         for line in std::fs::read_to_string(path).unwrap().lines().skip(1) {
             let (customer, number) = line.split_once(',').unwrap();
             *sums.entry(customer.to_owned()).or_default() += number.parse::<u64>().unwrap();

@@ -7,8 +7,8 @@ use millpond_snapshot::store::OpenMode;
 
 #[tokio::test]
 async fn timers_have_no_values_and_are_compared_all_the_same() {
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1/store");
-    let store = Store::open(golden, OpenMode::Existing).await.unwrap();
+    let golden = std::env::var("CARGO_MANIFEST_DIR").unwrap() + "/tests/golden/v1/store";
+    let store = Store::open(&golden, OpenMode::Existing).await.unwrap();
     let [before, after] = ["flights@2", "flights@3"].map(|address| resolve(&store, address));
     let (before, after) = (before.await.unwrap(), after.await.unwrap());
     let mut told = 0;

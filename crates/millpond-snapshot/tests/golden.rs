@@ -22,7 +22,7 @@ use rows::{Row, StateRows, fields, state_rows};
 use serde_json::Value;
 
 fn golden(version: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version)
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden").join(version)
 }
 
 async fn open(path: &Path) -> Store {

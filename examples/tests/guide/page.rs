@@ -33,7 +33,7 @@ pub(crate) enum How {
 
 /// The folder of the pages.
 pub(crate) fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/guide")
+    PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../docs/guide")
 }
 
 /// The blocks of a page that are to be run, in order.

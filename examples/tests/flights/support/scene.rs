@@ -13,7 +13,7 @@ use super::run::{Ended, Run};
 
 /// The bundled data.
 pub(crate) fn bundled() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/flights-2013-01.csv")
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("data/flights-2013-01.csv")
 }
 
 /// Where a test plays.
