@@ -47,7 +47,10 @@ impl Shell {
             .args(["--noprofile", "--norc", "-e", "-s"])
             .current_dir(&directory)
             .env("PATH", path)
-            .env("FLIGHTS", Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("data/flights-2013-01.csv"))
+            .env(
+                "FLIGHTS",
+                Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("data/flights-2013-01.csv"),
+            )
             .env("MILLPOND_LISTEN", format!("127.0.0.1:{}", ports[0]))
             .env("MILLPOND_ADDRESS", format!("http://127.0.0.1:{}", ports[0]))
             .env_remove("MILLPOND_STORE")

@@ -22,7 +22,8 @@ fn read_parquet(path: &Path) -> RecordBatch {
 
 #[test]
 fn each_kind_of_state_is_a_table_of_what_it_holds() {
-    let golden = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../millpond-snapshot/tests/golden/v1/expected.json");
+    let golden = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap())
+        .join("../millpond-snapshot/tests/golden/v1/expected.json");
     let expected: Value = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
     let expected = expected.as_object().unwrap();
     assert_eq!(expected.len(), 9);

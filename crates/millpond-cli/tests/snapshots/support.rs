@@ -32,7 +32,8 @@ impl Place {
     /// A copy of the library's golden store: a state of each kind, a tag, a pin and a fork.
     pub(crate) fn golden() -> Place {
         let place = Place { directory: tempfile::tempdir().unwrap() };
-        let golden = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../millpond-snapshot/tests/golden/v1/store");
+        let golden = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap())
+            .join("../millpond-snapshot/tests/golden/v1/store");
         copy_all(&golden, &place.path("store"));
         place
     }

@@ -161,7 +161,7 @@ mod tests {
             let counted = Arc::clone(&flow);
             worker.dataflow(|scope| {
                 let numbers = (0..RECORDS).to_stream(scope);
-                let mut builder = OperatorBuilder::new("batches".to_owned(), scope.clone());
+                let mut builder = OperatorBuilder::new("batches".to_owned(), scope);
                 let activator = scope.activator_for(builder.operator_info().address);
                 let mut inlet = Inlet::new(builder.new_input(numbers, Pipeline), counted, false);
                 builder.build(move |_| {

@@ -373,10 +373,10 @@ impl<S: Source> Reader<S> {
         split.last_record = Instant::now();
         let read = &self.part.context().read;
         read.set(read.get() + records.len() as u64);
+        if let Some(stamp) = &self.strategy.stamp {
+            stamp(records);
+        }
         for record in records {
-            if let Some(timestamp) = &self.strategy.timestamp {
-                record.timestamp = timestamp(&record.value);
-            }
             if record.timestamp != EventTime::MIN {
                 split.greatest = split.greatest.max(record.timestamp);
                 if let Some(generator) = &mut split.generator {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::stream::record::Record;
 use crate::time::EventTime;
 
 /// Makes watermarks from the event times that a split yields.
@@ -34,7 +35,8 @@ impl WatermarkGenerator for BoundedOutOfOrderness {
     }
 }
 
-type Timestamps<T> = Rc<dyn Fn(&T) -> EventTime>;
+/// Gives records their event time; all that were read together, so that it is one call.
+type Stamp<T> = Rc<dyn Fn(&mut [Record<T>])>;
 type Generators = Rc<dyn Fn() -> Box<dyn WatermarkGenerator>>;
 
 /// When records happened, how far out of order they come, when a source counts as idle, and whether sources keep together.
@@ -47,7 +49,7 @@ type Generators = Rc<dyn Fn() -> Box<dyn WatermarkGenerator>>;
 ///     .idle_after(Duration::from_secs(60));
 /// ```
 pub struct WatermarkStrategy<T> {
-    pub(crate) timestamp: Option<Timestamps<T>>,
+    pub(crate) stamp: Option<Stamp<T>>,
     pub(crate) generator: Option<Generators>,
     pub(crate) idle_after: Option<Duration>,
     pub(crate) drift: Option<Duration>,
@@ -56,7 +58,7 @@ pub struct WatermarkStrategy<T> {
 impl<T> Clone for WatermarkStrategy<T> {
     fn clone(&self) -> Self {
         WatermarkStrategy {
-            timestamp: self.timestamp.clone(),
+            stamp: self.stamp.clone(),
             generator: self.generator.clone(),
             idle_after: self.idle_after,
             drift: self.drift,
@@ -67,7 +69,7 @@ impl<T> Clone for WatermarkStrategy<T> {
 impl<T> WatermarkStrategy<T> {
     /// No event time: the watermark stays at the beginning until the input ends.
     pub fn none() -> Self {
-        WatermarkStrategy { timestamp: None, generator: None, idle_after: None, drift: None }
+        WatermarkStrategy { stamp: None, generator: None, idle_after: None, drift: None }
     }
 
     /// Records come at most `bound` after one with a later event time.
@@ -84,12 +86,14 @@ impl<T> WatermarkStrategy<T> {
 
     /// Watermarks by a generator of your own; one is made for each split.
     pub fn own(generator: impl Fn() -> Box<dyn WatermarkGenerator> + 'static) -> Self {
-        WatermarkStrategy { timestamp: None, generator: Some(Rc::new(generator)), idle_after: None, drift: None }
+        WatermarkStrategy { stamp: None, generator: Some(Rc::new(generator)), idle_after: None, drift: None }
     }
 
     /// Reads the event time off a record. Without it, the source's own timestamps count, where it has them.
     pub fn timestamps(mut self, timestamp: impl Fn(&T) -> EventTime + 'static) -> Self {
-        self.timestamp = Some(Rc::new(timestamp));
+        self.stamp = Some(Rc::new(move |records: &mut [Record<T>]| {
+            records.iter_mut().for_each(|record| record.timestamp = timestamp(&record.value));
+        }));
         self
     }
 
