@@ -8,6 +8,7 @@ use std::time::Duration;
 use millpond::{Collect, Job, RestartStrategy, RunOptions};
 use serde::{Deserialize, Serialize};
 
+use crate::failing::options;
 use crate::source::{Gate, Numbers, in_order};
 
 const COUNT: u64 = 3000;
@@ -22,16 +23,6 @@ impl Clone for Text {
     fn clone(&self) -> Self {
         COPIES.fetch_add(1, Ordering::Relaxed);
         Text(self.0.clone())
-    }
-}
-
-fn options(store: &str, restart: RestartStrategy) -> RunOptions {
-    RunOptions {
-        parallelism: Some(2),
-        store: Some(format!("memory://{store}")),
-        checkpoint_interval: Duration::from_millis(5),
-        restart,
-        ..RunOptions::default()
     }
 }
 

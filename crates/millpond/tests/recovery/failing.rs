@@ -42,7 +42,8 @@ fn fragile(on: &[u64], fail: fn() -> Result<(), UserError>) -> (Job, Ledger<(u64
     (job, ledger)
 }
 
-fn options(store: &str, restart: RestartStrategy) -> RunOptions {
+/// Two workers that often take a checkpoint.
+pub(crate) fn options(store: &str, restart: RestartStrategy) -> RunOptions {
     RunOptions {
         parallelism: Some(2),
         store: Some(format!("memory://{store}")),
