@@ -37,17 +37,12 @@ impl<D: Clone + 'static> Emitter<D> {
     /// Adds a record; it leaves with the buffer that it fills, or with the next [`Emitter::flush`].
     #[inline]
     pub(crate) fn emit(&mut self, record: D) {
-        if self.buffer.capacity() == 0 {
-            self.buffer.reserve(self.room);
-        }
-        self.buffer.push(record);
-        if self.buffer.len() >= const { batch_capacity::<D>() } {
-            self.send();
-        }
+        self.fill(|buffer, _| buffer.push(record));
     }
 
     /// Lets `fill` add records to those that have not left; it is told how many fit. They leave as those of
     /// [`Emitter::emit`] do.
+    #[inline]
     pub(crate) fn fill<R>(&mut self, fill: impl FnOnce(&mut Vec<D>, usize) -> R) -> R {
         if self.buffer.capacity() == 0 {
             self.buffer.reserve(self.room);

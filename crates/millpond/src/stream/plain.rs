@@ -208,24 +208,19 @@ impl<'s, T: Data> Stream<'s, T> {
     /// A key must have canonical bytes: integers, strings, booleans, options, enums, tuples and structs of them do, floats
     /// and maps do not, and fail the run.
     pub fn key_by<K: Key>(self, key: impl Fn(&T) -> K + 'static) -> KeyedStream<'s, K, T> {
-        let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
-            let (flow, workers) = (Arc::clone(&context.flow), context.workers);
-            // For its room.
-            let mut keys = Vec::new();
-            partition(stream, "key_by", context.reporter(self.operator), move |batch, out| {
-                flow.enter(batch.len());
-                for_each_record(batch, |record| {
-                    let key = key(&record.value);
-                    keys.push((key_hash(&key)?, key));
-                    Ok(())
-                })?;
-                for (record, (hash, key)) in batch.drain(..).zip(keys.drain(..)) {
-                    out[worker_of(hash, workers)].push(KeyedRecord { hash, key, record });
-                }
+        // For its room.
+        let mut keys = Vec::new();
+        self.deal_out(move |batch, workers, out| {
+            for_each_record(batch, |record| {
+                let key = key(&record.value);
+                keys.push((key_hash(&key)?, key));
                 Ok(())
-            })
-        });
-        KeyedStream { env: self.env, operator: self.operator, inner, keys: Default::default() }
+            })?;
+            for (record, (hash, key)) in batch.drain(..).zip(keys.drain(..)) {
+                out[worker_of(hash, workers)].push(KeyedRecord { hash, key, record });
+            }
+            Ok(())
+        })
     }
 
     /// As [`Stream::key_by`], for a function that takes its record apart into a key and the value that goes along with it, so
@@ -241,17 +236,28 @@ impl<'s, T: Data> Stream<'s, T> {
     /// # let _ = counts; Ok(()) });
     /// ```
     pub fn key_by_owned<K: Key, V: Data>(self, key: impl Fn(T) -> (K, V) + 'static) -> KeyedStream<'s, K, V> {
+        self.deal_out(move |batch, workers, out| {
+            for_each_taken(batch, Record::time, |Record { timestamp, value }| {
+                let (key, value) = key(value);
+                let hash = key_hash(&key)?;
+                let record = Record { timestamp, value };
+                out[worker_of(hash, workers)].push(KeyedRecord { hash, key, record });
+                Ok(())
+            })
+        })
+    }
+
+    /// Divides the stream: `deal` puts what a batch becomes into one list for each of so many workers.
+    fn deal_out<K: Key, V: Data>(
+        self,
+        mut deal: impl FnMut(&mut Vec<Record<T>>, usize, &mut [Vec<KeyedRecord<K, V>>]) -> Result<(), Failure>
+        + 'static,
+    ) -> KeyedStream<'s, K, V> {
         let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
             let (flow, workers) = (Arc::clone(&context.flow), context.workers);
             partition(stream, "key_by", context.reporter(self.operator), move |batch, out| {
                 flow.enter(batch.len());
-                for_each_taken(batch, Record::time, |Record { timestamp, value }| {
-                    let (key, value) = key(value);
-                    let hash = key_hash(&key)?;
-                    let record = Record { timestamp, value };
-                    out[worker_of(hash, workers)].push(KeyedRecord { hash, key, record });
-                    Ok(())
-                })
+                deal(batch, workers, out)
             })
         });
         KeyedStream { env: self.env, operator: self.operator, inner, keys: Default::default() }
