@@ -12,7 +12,7 @@ const HOT: [&str; 4] = ["Google", "Facebook", "Baidu", "Apple"];
 const OTHERS: i64 = 10_000;
 
 /// The hot ones first.
-static CHANNELS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+static CHANNELS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
     let hot = HOT.iter().zip(0..).map(|(name, number)| ((*name).to_owned(), address(&mut Random::of(!number))));
     let others = (0..OTHERS).map(|channel| {
         let mut random = Random::of(!(HOT.len() as u64 + channel as u64));
@@ -23,7 +23,8 @@ static CHANNELS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
         }
         (format!("channel-{channel}"), url)
     });
-    hot.chain(others).collect()
+    let texts = |(name, url): (String, String)| -> (&str, &str) { (name.leak(), url.leak()) };
+    hot.chain(others).map(texts).collect()
 });
 
 fn address(random: &mut Random) -> String {
@@ -38,6 +39,5 @@ pub(super) fn some_channel(random: &mut Random) -> (&'static str, &'static str) 
         0 => HOT.len() + random.below(OTHERS) as usize,
         _ => random.below(HOT.len() as i64) as usize,
     };
-    let (name, url) = &CHANNELS[place];
-    (name, url)
+    CHANNELS[place]
 }

@@ -84,14 +84,27 @@ fn some_person(n: i64, random: &mut Random) -> i64 {
 }
 
 fn person(n: i64, random: &mut Random) -> Person {
-    let name = format!("{} {}", random.one_of(&FIRST_NAMES), random.one_of(&LAST_NAMES));
-    let email = format!("{}@{}.com", random.letters(7), random.letters(5));
-    let card: Vec<String> = (0..4).map(|_| format!("{:04}", random.below(10_000))).collect();
-    let credit_card = card.join(" ");
+    let name = [random.one_of(&FIRST_NAMES), " ", random.one_of(&LAST_NAMES)].concat();
+    let email = [random.letters(7), "@", random.letters(5), ".com"].concat();
+    let credit_card = credit_card(random);
     let (city, state) = (Cow::from(random.one_of(&CITIES)), Cow::from(random.one_of(&STATES)));
     let size = 8 + name.len() + email.len() + credit_card.len() + city.len() + state.len();
     let extra = random.extra(size as i64, 200);
     Person { id: FIRST_PERSON + last_person(n), name, email, credit_card, city, state, time: time(n), extra }
+}
+
+/// Four times four digits.
+fn credit_card(random: &mut Random) -> String {
+    let mut card = String::with_capacity(4 * 4 + 3);
+    for place in 0..4 {
+        if place > 0 {
+            card.push(' ');
+        }
+        let number = random.below(10_000) as u32;
+        let digits = [1000, 100, 10, 1].map(|unit| char::from_digit(number / unit % 10, 10));
+        card.extend(digits.into_iter().flatten());
+    }
+    card
 }
 
 fn auction(n: i64, random: &mut Random) -> Auction {

@@ -39,7 +39,7 @@ pub(crate) struct WindowOperator<K, In, F: Fold<In>, P: Panes<In, F>, G: Trigger
     fold: Rc<F>,
     trigger: Rc<G>,
     finish: Finish<K, F::Kept, R>,
-    panes: Rc<P>,
+    panes: P,
     triggers: MapState<P::Id, G::State>,
     /// The windows that a timer may be for; for its room.
     due: Vec<P::Id>,
@@ -81,7 +81,7 @@ where
             fold,
             trigger,
             finish,
-            panes: Rc::new(P::declare(setup, kept, &rules)),
+            panes: P::declare(setup, kept, &rules),
             triggers: setup.map(triggers),
             due: Vec::new(),
             late: LateCount::default(),
@@ -107,12 +107,11 @@ where
             }
             TimeDomain::Event => context.timestamp(),
         };
-        let (rules, watermark) = (self.rules, context.watermark());
+        let (rules, watermark) = (&self.rules, context.watermark());
         let phase = |window: Window| rules.phase(window, watermark);
-        let (panes, fold) = (Rc::clone(&self.panes), Rc::clone(&self.fold));
         // A record is late if all its windows are gone.
         let (mut gone, mut kept) = (false, false);
-        panes.add(rules.assigner, time, record, &*fold, phase, |placed| {
+        self.panes.add(rules.assigner, time, record, &self.fold, phase, |placed| {
             kept |= !matches!(placed, Placed::Late);
             match placed {
                 Placed::Late => gone = true,
@@ -137,7 +136,7 @@ where
     /// Sees to a window that had all that it needs, and whose trigger remembers nothing.
     #[inline]
     fn again(
-        &mut self,
+        &self,
         id: &P::Id,
         window: Window,
         record: &In,
@@ -152,7 +151,7 @@ where
     }
 
     fn entered(
-        &mut self,
+        &self,
         Entered { id, window, before, absorbed }: Entered<P::Id>,
         record: &In,
         context: &mut WindowContext<'_, K, In, R>,
@@ -215,7 +214,7 @@ where
     }
 
     fn wake(
-        &mut self,
+        &self,
         id: P::Id,
         timer: Timer,
         context: &mut WindowContext<'_, K, In, R>,
@@ -249,7 +248,7 @@ where
     }
 
     /// By the clock of the machine the windows at hand would be complete some time; the input has ended before.
-    fn end_of_input(&mut self, context: &mut WindowContext<'_, K, In, R>) -> Result<(), UserError> {
+    fn end_of_input(&self, context: &mut WindowContext<'_, K, In, R>) -> Result<(), UserError> {
         for id in self.panes.all() {
             let Some(window) = self.panes.window(&id) else { continue };
             let moment = Moment { processing_time: EventTime::MAX, ..self.rules.moment(window, context) };
@@ -271,7 +270,7 @@ where
 
     /// Does as the trigger says. `timers` are those that are set for it. Whether the window is still there.
     fn carry_out(
-        &mut self,
+        &self,
         verdict: Verdict,
         id: &P::Id,
         timers: Timers,
@@ -297,7 +296,7 @@ where
     }
 
     /// Drops a window. With the last one of the key go the timers that would keep the key.
-    fn forget(&mut self, id: &P::Id, timers: Timers, context: &mut WindowContext<'_, K, In, R>) {
+    fn forget(&self, id: &P::Id, timers: Timers, context: &mut WindowContext<'_, K, In, R>) {
         self.panes.remove(id);
         if !self.triggers.is_empty() {
             self.triggers.remove(id);
