@@ -6,6 +6,9 @@ use super::subjects::{FlinkJob, Millpond, options};
 use crate::flink::Backend;
 use crate::harness::{Benchmark, Bound, Settings, Subject, Target};
 
+/// So many that also the queries that do least run for seconds: a tenth of them would measure how a job starts.
+const EVENTS: u64 = 40_000_000;
+
 /// A benchmark for each: its name and what it asks.
 macro_rules! queries {
     ($($query:literal: $about:literal),* $(,)?) => {
@@ -34,7 +37,7 @@ pub(super) fn benchmarks() -> Vec<Benchmark> {
 }
 
 fn subjects(settings: &Settings, query: &str) -> Result<Vec<Box<dyn Subject>>> {
-    let work = options(&[("query", query.to_owned()), ("records", settings.scaled(10_000_000).to_string())]);
+    let work = options(&[("query", query.to_owned()), ("records", settings.scaled(EVENTS).to_string())]);
     Ok(vec![
         Box::new(Millpond {
             name: "millpond",
