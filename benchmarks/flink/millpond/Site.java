@@ -108,9 +108,10 @@ final class Site {
     }
 
     private static Channel someChannel(Random random) {
-        boolean hot = random.below(HOT_CHANNELS) != 0;
-        long place = hot ? random.below(CHANNELS.length) : CHANNELS.length + random.below(OTHER_CHANNELS);
-        return Channels.ALL[(int) place];
+        boolean hot = random.below(HOT_CHANNELS) > 0;
+        long first = hot ? 0 : CHANNELS.length;
+        long channels = hot ? CHANNELS.length : OTHER_CHANNELS;
+        return Channels.ALL[(int) (first + random.below(channels))];
     }
 
     private static final long[] PRICES = new long[1025];
@@ -258,16 +259,15 @@ final class Site {
 
     private static Bid bid(long n, Random random) {
         Bid bid = new Bid();
+        // Whether it is a hot one nobody can foresee: to make both costs less than to guess wrong.
         long last = lastAuction(n);
-        long auction;
-        if (random.below(HOT_AUCTIONS) == 0) {
-            long least = Math.max(last - AUCTIONS_IN_FLIGHT, 0);
-            auction = least + random.below(last - least + 1 + LEAD);
-        } else {
-            auction = last / HOT_FOR * HOT_FOR;
-        }
-        long bidder =
-                random.below(HOT_BIDDERS) == 0 ? somePerson(n, random) : lastPerson(n) / HOT_FOR * HOT_FOR + 1;
+        boolean hotAuction = random.below(HOT_AUCTIONS) > 0;
+        long least = Math.max(last - AUCTIONS_IN_FLIGHT, 0);
+        long someAuction = least + random.below(last - least + 1 + LEAD);
+        long auction = hotAuction ? last / HOT_FOR * HOT_FOR : someAuction;
+        boolean hotBidder = random.below(HOT_BIDDERS) > 0;
+        long someBidder = somePerson(n, random);
+        long bidder = hotBidder ? lastPerson(n) / HOT_FOR * HOT_FOR + 1 : someBidder;
         bid.price = random.price();
         Channel channel = someChannel(random);
         bid.channel = channel.name;

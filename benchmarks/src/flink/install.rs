@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::outcome::Outcome;
+
 /// The release that is compared with.
 pub const VERSION: &str = "2.3.0";
 
@@ -53,6 +55,12 @@ impl Flink {
         self.home.join("bin/bash-java-utils.jar")
     }
 
+    /// Runs one of our programs that does without Flink.
+    pub fn run_alone(&self, class: &str, arguments: &[String]) -> Result<Outcome> {
+        let output = run(Command::new("java").arg("-cp").arg(&self.jobs).arg(class).args(arguments))?;
+        Outcome::read(&output)
+    }
+
     fn compile(&self, cache: &Path) -> Result<()> {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("flink/millpond");
         let mut files = Vec::new();
@@ -65,7 +73,8 @@ impl Flink {
         }
         fs::create_dir_all(&classes)?;
         run(Command::new("javac").arg("-d").arg(&classes).args(["-cp", &self.class_path()?]).args(&files))?;
-        run(Command::new("jar").arg("cf").arg(&self.jobs).arg("-C").arg(&classes).arg("."))
+        run(Command::new("jar").arg("cf").arg(&self.jobs).arg("-C").arg(&classes).arg("."))?;
+        Ok(())
     }
 }
 
@@ -89,11 +98,12 @@ fn fetch(cache: &Path, home: &Path) -> Result<()> {
     Ok(())
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs a program to its end; gives what it has printed.
+fn run(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("{program} could not be started; is it installed?"))?;
     if !output.status.success() {
         bail!("{program} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -106,18 +106,22 @@ impl Lab {
         self.cluster = None;
     }
 
+    /// Flink and our programs in Java, which are fetched and compiled the first time.
+    pub fn java(&mut self) -> Result<&Flink> {
+        match &mut self.flink {
+            Some(flink) => Ok(flink),
+            none => Ok(none.insert(Flink::install(&self.settings.cache)?)),
+        }
+    }
+
     /// A Flink cluster with this backend. One with another backend ends first.
     pub fn flink(&mut self, backend: Backend) -> Result<&mut Cluster> {
         if self.cluster.as_ref().is_none_or(|(running, _)| *running != backend) {
             self.cluster = None;
-            let flink = match &self.flink {
-                Some(flink) => flink.clone(),
-                None => Flink::install(&self.settings.cache)?,
-            };
+            let flink = self.java()?.clone();
             let directory = self.fresh("flink");
             // Twice the workers, for those who restore at double parallelism.
             let cluster = Cluster::start(&flink, &directory, backend, self.settings.parallelism * 2);
-            self.flink = Some(flink);
             self.cluster = Some((backend, cluster?));
         }
         match &mut self.cluster {

@@ -1,5 +1,6 @@
 //! The same jobs, written by hand on other ground.
 
+pub mod bids;
 pub mod plain_loop;
 #[cfg(feature = "renoir")]
 pub mod renoir;
@@ -16,13 +17,15 @@ use crate::work::keyed_sum::Keys;
 pub enum Peer {
     /// One thread, one hash map.
     Loop,
+    /// Query 0 of Nexmark, a loop on each thread.
+    Bids,
     /// Timely dataflow without anything.
     Timely,
     /// The renoir crate.
     Renoir,
 }
 
-/// The keyed running sum on somebody else's ground.
+/// The keyed running sum on somebody else's ground, or query 0 of Nexmark.
 #[derive(Parser)]
 pub struct Options {
     #[arg(value_enum)]
@@ -30,8 +33,8 @@ pub struct Options {
     /// Records to make
     #[arg(long)]
     records: u64,
-    /// Keys among them
-    #[arg(long)]
+    /// Keys among them; bids have their own
+    #[arg(long, default_value_t = 1)]
     keys: u64,
     /// What they look like
     #[arg(long, value_enum, default_value = "numbers")]
@@ -61,6 +64,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
     let options = Options::parse_from(std::iter::once("peer".to_owned()).chain(arguments.iter().cloned()));
     match options.peer {
         Peer::Loop => plain_loop::run(&options),
+        Peer::Bids => bids::run(&options),
         Peer::Timely => timely::run(&options),
         #[cfg(feature = "renoir")]
         Peer::Renoir => renoir::run(&options),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::subjects::{FlinkJob, Millpond, options};
+use super::subjects::{FlinkJob, Java, Millpond, Peer, options};
 use crate::flink::Backend;
 use crate::harness::{Benchmark, Bound, Settings, Subject, Target};
 
@@ -37,8 +37,9 @@ pub(super) fn benchmarks() -> Vec<Benchmark> {
 }
 
 fn subjects(settings: &Settings, query: &str) -> Result<Vec<Box<dyn Subject>>> {
-    let work = options(&[("query", query.to_owned()), ("records", settings.scaled(EVENTS).to_string())]);
-    Ok(vec![
+    let records = options(&[("records", settings.scaled(EVENTS).to_string())]);
+    let work = [options(&[("query", query.to_owned())]), records.clone()].concat();
+    let mut subjects: Vec<Box<dyn Subject>> = vec![
         Box::new(Millpond {
             name: "millpond",
             job: [vec!["nexmark".to_owned()], work.clone()].concat(),
@@ -51,5 +52,12 @@ fn subjects(settings: &Settings, query: &str) -> Result<Vec<Box<dyn Subject>>> {
             arguments: work,
             interval: 1000,
         }),
-    ])
+    ];
+    if query == "q0" {
+        // What of it is not the engine's, in either language.
+        subjects
+            .push(Box::new(Peer { name: "loop", arguments: [vec!["bids".to_owned()], records.clone()].concat() }));
+        subjects.push(Box::new(Java { class: "millpond.Bids", arguments: records }));
+    }
+    Ok(subjects)
 }

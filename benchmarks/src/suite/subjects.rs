@@ -57,6 +57,24 @@ impl Subject for Peer {
     }
 }
 
+/// The same by hand in Java.
+pub(super) struct Java {
+    pub(super) class: &'static str,
+    pub(super) arguments: Vec<String>,
+}
+
+impl Subject for Java {
+    fn name(&self) -> &str {
+        "java"
+    }
+
+    fn measure(&mut self, lab: &mut Lab) -> Result<Sample> {
+        let mut arguments = self.arguments.clone();
+        arguments.extend(["--parallelism".to_owned(), lab.settings.parallelism.to_string()]);
+        Ok(lab.java()?.run_alone(self.class, &arguments)?.into())
+    }
+}
+
 /// The same as a DataStream job on Flink.
 pub(super) struct FlinkJob {
     pub(super) name: &'static str,

@@ -2,6 +2,7 @@
 //!
 //! They are made once. The standard generator keeps them as well.
 
+use std::hint::select_unpredictable;
 use std::sync::LazyLock;
 
 use super::random::Random;
@@ -35,9 +36,7 @@ fn address(random: &mut Random) -> String {
 /// One of them, with its address.
 #[inline]
 pub(super) fn some_channel(random: &mut Random) -> (&'static str, &'static str) {
-    let place = match random.below(HOT_CHANNELS) {
-        0 => HOT.len() + random.below(OTHERS) as usize,
-        _ => random.below(HOT.len() as i64) as usize,
-    };
-    CHANNELS[place]
+    let hot = HOT.len() as i64;
+    let (first, channels) = select_unpredictable(random.below(HOT_CHANNELS) > 0, (0, hot), (hot, OTHERS));
+    CHANNELS[(first + random.below(channels)) as usize]
 }

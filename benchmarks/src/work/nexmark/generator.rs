@@ -1,6 +1,8 @@
 //! The event with a number.
 
 use std::borrow::Cow;
+use std::hint::select_unpredictable;
+use std::sync::LazyLock;
 
 use super::channels::some_channel;
 use super::model::{Auction, Bid, Event, Person};
@@ -50,6 +52,9 @@ const FIRST_NAMES: [&str; 11] =
 const LAST_NAMES: [&str; 9] =
     ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
 
+/// The numbers of four digits, one behind the other.
+static NUMBERS: LazyLock<String> = LazyLock::new(|| (0..10_000).map(|number| format!("{number:04}")).collect());
+
 /// The event with a number, from 0.
 pub fn event(number: u64) -> Event {
     let n = number as i64;
@@ -93,18 +98,9 @@ fn person(n: i64, random: &mut Random) -> Person {
     Person { id: FIRST_PERSON + last_person(n), name, email, credit_card, city, state, time: time(n), extra }
 }
 
-/// Four times four digits.
 fn credit_card(random: &mut Random) -> String {
-    let mut card = String::with_capacity(4 * 4 + 3);
-    for place in 0..4 {
-        if place > 0 {
-            card.push(' ');
-        }
-        let number = random.below(10_000) as u32;
-        let digits = [1000, 100, 10, 1].map(|unit| char::from_digit(number / unit % 10, 10));
-        card.extend(digits.into_iter().flatten());
-    }
-    card
+    let numbers = [0; 4].map(|_| &NUMBERS[4 * random.below(10_000) as usize..][..4]);
+    numbers.join(" ")
 }
 
 fn auction(n: i64, random: &mut Random) -> Auction {
@@ -138,18 +134,15 @@ fn auction(n: i64, random: &mut Random) -> Auction {
 }
 
 fn bid(n: i64, random: &mut Random) -> Bid {
+    // Whether it is a hot one nobody can foresee: to make both costs less than to guess wrong.
     let last = last_auction(n);
-    let auction = match random.below(HOT_AUCTIONS) {
-        0 => {
-            let least = (last - AUCTIONS_IN_FLIGHT).max(0);
-            least + random.below(last - least + 1 + LEAD)
-        }
-        _ => last / HOT_FOR * HOT_FOR,
-    };
-    let bidder = match random.below(HOT_BIDDERS) {
-        0 => some_person(n, random),
-        _ => last_person(n) / HOT_FOR * HOT_FOR + 1,
-    };
+    let is_hot = random.below(HOT_AUCTIONS) > 0;
+    let least = (last - AUCTIONS_IN_FLIGHT).max(0);
+    let some_auction = least + random.below(last - least + 1 + LEAD);
+    let auction = select_unpredictable(is_hot, last / HOT_FOR * HOT_FOR, some_auction);
+    let is_hot = random.below(HOT_BIDDERS) > 0;
+    let some_bidder = some_person(n, random);
+    let bidder = select_unpredictable(is_hot, last_person(n) / HOT_FOR * HOT_FOR + 1, some_bidder);
     let price = random.price();
     let (channel, url) = some_channel(random);
     let extra = random.extra(8 * 4, 100);

@@ -60,8 +60,14 @@ impl<K: Clone + Eq> KeyTable<K> {
     pub(crate) fn confirm(&mut self, guess: Slot, hash: u64, key: &K) -> (Slot, bool) {
         match self.keys.get(guess as usize) {
             Some(found) if found == key => (guess, false),
-            _ => self.slot(hash, key),
+            _ => self.look_again(hash, key),
         }
+    }
+
+    /// Away from the path that nearly all keys take, so that it is short.
+    #[cold]
+    fn look_again(&mut self, hash: u64, key: &K) -> (Slot, bool) {
+        self.slot(hash, key)
     }
 
     #[cold]

@@ -67,6 +67,12 @@ impl<M: StateValue, V: StateValue> MapRows<M, V> {
         }
     }
 
+    /// Adds an entry as it is.
+    #[inline(never)]
+    fn copy(&mut self, slot: Slot, map_key: M, entry: &Entry<V>) {
+        self.push(slot, map_key, Some(entry.value.clone()), Some(entry.expires_at));
+    }
+
     fn push(&mut self, slot: Slot, map_key: M, value: Option<V>, expiry: Option<i64>) {
         self.slots.push(slot);
         self.map_keys.push(Some(map_key));
@@ -169,7 +175,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         let MapStore { maps, tracker, copied, .. } = self;
         let entry = maps.get_mut(slot as usize)?.get_mut(key)?;
         if tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
-            copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
+            copied.copy(slot, key.clone(), entry);
             entry.mark = tracker.copied();
         }
         tracker.change(&mut entry.mark, || (slot, key.clone()));
@@ -214,7 +220,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         let entry = self.maps.get_mut(slot as usize)?.remove(key)?;
         self.entries -= 1;
         if self.tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
-            self.copied.push(slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
+            self.copied.copy(slot, key.clone(), &entry);
             // It is in the snapshot being copied, so the next one must say that it went.
             self.tracker.remove(self.tracker.copied(), || (slot, key.clone()));
             self.cursor.tombstone(slot);
@@ -265,7 +271,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
             }
             *budget -= 1;
             if tracker.is_due(entry.mark, |copied| is_behind(*slot, key, copied)) {
-                copied.push(*slot, key.clone(), Some(entry.value.clone()), Some(entry.expires_at));
+                copied.copy(*slot, key.clone(), entry);
                 entry.mark = tracker.copied();
             }
             reached = Some(key);
@@ -325,7 +331,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
                     if let Some(entry) = maps.get_mut(slot as usize).and_then(|map| map.get_mut(&key))
                         && tracker.is_due(entry.mark, |copied| is_behind(slot, &key, copied))
                     {
-                        copied.push(slot, key, Some(entry.value.clone()), Some(entry.expires_at));
+                        copied.copy(slot, key, entry);
                         entry.mark = tracker.copied();
                     }
                 }

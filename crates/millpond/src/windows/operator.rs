@@ -213,12 +213,7 @@ where
         outcome
     }
 
-    fn wake(
-        &self,
-        id: P::Id,
-        timer: Timer,
-        context: &mut WindowContext<'_, K, In, R>,
-    ) -> Result<(), UserError> {
+    fn wake(&self, id: P::Id, timer: Timer, context: &mut WindowContext<'_, K, In, R>) -> Result<(), UserError> {
         let Some(window) = self.panes.window(&id) else { return Ok(()) };
         let moment = self.rules.moment(window, context);
         let mut state = self.remembered(&id);
