@@ -2,8 +2,7 @@
 
 use super::Options;
 use crate::tally::{Tally, Wanted};
-use crate::work::mix::{row, text};
-use crate::work::nexmark::{Event, event};
+use crate::work::nexmark::{Event, check_bid, event};
 
 pub fn run(options: &Options) {
     let tally = Tally::start();
@@ -13,9 +12,7 @@ pub fn run(options: &Options) {
             scope.spawn(move || {
                 for number in (first as u64..options.records).step_by(options.parallelism) {
                     if let Event::Bid(bid) = event(number) {
-                        let numbers = [bid.auction, bid.bidder, bid.price, bid.time].map(|number| number as u64);
-                        let [auction, bidder, price, time] = numbers;
-                        local.take(row(&[auction, bidder, price, time, text(&bid.extra)]));
+                        local.take(check_bid([bid.auction, bid.bidder, bid.price, bid.time], &bid.extra));
                     }
                 }
             });

@@ -34,8 +34,8 @@ pub struct Options {
     #[arg(long)]
     records: u64,
     /// Keys among them; bids have their own
-    #[arg(long, default_value_t = 1)]
-    keys: u64,
+    #[arg(long, required_if_eq_any([("peer", "loop"), ("peer", "timely"), ("peer", "renoir")]))]
+    keys: Option<u64>,
     /// What they look like
     #[arg(long, value_enum, default_value = "numbers")]
     shape: Shape,
@@ -46,7 +46,8 @@ pub struct Options {
 
 impl Options {
     fn keys(&self) -> Keys {
-        Keys { all: self.keys, hot: self.keys }
+        let keys = self.keys.unwrap_or_default();
+        Keys { all: keys, hot: keys }
     }
 }
 

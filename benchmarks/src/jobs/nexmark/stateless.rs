@@ -4,15 +4,15 @@ use millpond::Stream;
 
 use crate::jobs::tally_sink::TallySink;
 use crate::tally::{Local, Tally, Wanted};
-use crate::work::mix::{row, text};
-use crate::work::nexmark::Event;
+use crate::work::mix::row;
+use crate::work::nexmark::{Event, check_bid};
 
 /// Auction, bidder, price, time and the rest.
 type Row = (i64, i64, i64, i64, String);
 
 fn tally_rows(rows: Stream<'_, Row>, tally: &Tally) {
     let take = |(auction, bidder, price, time, extra): &Row, local: &mut Local| {
-        local.take(row(&[*auction as u64, *bidder as u64, *price as u64, *time as u64, text(extra)]));
+        local.take(check_bid([*auction, *bidder, *price, *time], extra));
     };
     rows.sink(TallySink::new(tally, Wanted::default(), take)).uid("tally");
 }

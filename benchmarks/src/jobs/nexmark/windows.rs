@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::jobs::tally_sink::TallySink;
 use crate::tally::{Local, Tally, Wanted};
-use crate::work::mix::{row, text};
-use crate::work::nexmark::{Bid, Event};
+use crate::work::mix::row;
+use crate::work::nexmark::{Bid, Event, check_bid};
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 const TWO_SECONDS: Duration = Duration::from_secs(2);
@@ -155,8 +155,7 @@ pub(super) fn highest_bids(events: Stream<'_, Event>, tally: &Tally) {
         .uid("highest");
     let take = |found: &WindowResult<i64, Greatest<Bidding>>, local: &mut Local| {
         for Bidding { auction, bidder, time, extra } in &found.value.holders {
-            let numbers = [found.value.value as u64, *auction as u64, *bidder as u64, *time as u64, text(extra)];
-            local.take(row(&numbers));
+            local.take(check_bid([found.value.value, *auction, *bidder, *time], extra));
         }
     };
     highest.sink(TallySink::new(tally, Wanted::default(), take)).uid("tally");

@@ -12,4 +12,4 @@ mod model;
 mod random;
 
 pub use generator::event;
-pub use model::{Auction, Bid, Event, Person};
+pub use model::{Auction, Bid, Event, Person, check_bid};

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::work::mix::{row, text};
+
 /// Somebody comes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
@@ -65,4 +67,11 @@ impl Event {
             Event::Bid(bid) => bid.time,
         }
     }
+}
+
+/// The check of a row about a bid: of some of its numbers, in the order in which the row has them, and of the rest.
+#[inline]
+pub fn check_bid(numbers: [i64; 4], extra: &str) -> u64 {
+    let [a, b, c, d] = numbers.map(|number| number as u64);
+    row(&[a, b, c, d, text(extra)])
 }
