@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::process::Child;
+use std::time::{Duration, SystemTime};
 
 use millpond_snapshot::ChunkHash;
 
@@ -14,9 +15,12 @@ use super::support::Place;
 const SEEDS: [u64; 1] = [20130101];
 /// Objects of the snapshot that is copied.
 const OBJECTS: u64 = 120;
-const ROUNDS: u64 = 5;
 /// Kills in a round, at most.
 const KILLS: u64 = 5;
+/// There are rounds until so many copies were killed, and so many of them while they copied.
+const ENOUGH: (u64, u64) = (12, 3);
+/// But no more than these: a busy machine may let a copy end before this process has its turn.
+const MOST_ROUNDS: u64 = 100;
 
 /// A number that chance gives out again for the same seed.
 struct Chance(u64);
@@ -45,6 +49,20 @@ fn chunks(store: &Path) -> BTreeMap<PathBuf, SystemTime> {
     found
 }
 
+/// How many files of chunks are below a store.
+fn count(store: &Path) -> u64 {
+    let folders = std::fs::read_dir(store.join("chunks")).into_iter().flatten();
+    folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count() as u64).sum()
+}
+
+/// Kills a copy once its store has so many objects and a moment has passed; says whether it was still at work.
+fn kill_at(mut copy: Child, store: &Path, objects: u64, moment: Duration) -> bool {
+    while count(store) < objects && copy.try_wait().unwrap().is_none() {}
+    std::thread::sleep(moment);
+    copy.kill().unwrap();
+    copy.wait().unwrap().code().is_none()
+}
+
 /// How many entries the log of the copy has.
 fn entries(store: &Path) -> usize {
     std::fs::read_dir(store.join("jobs/flights/log")).map_or(0, Iterator::count)
@@ -53,9 +71,7 @@ fn entries(store: &Path) -> usize {
 #[test]
 fn a_copy_that_is_killed_is_not_there_or_whole_and_is_taken_up_where_it_was() {
     let place = Place::scattered(OBJECTS);
-    let begun = Instant::now();
     place.run("copy flights@5 ./unhurt").says(&["flights@1 in ./unhurt"]);
-    let whole = u64::try_from(begun.elapsed().as_millis()).unwrap();
     let unhurt = chunks(&place.path("unhurt"));
     assert_eq!(unhurt.len() as u64, OBJECTS);
 
@@ -63,15 +79,17 @@ fn a_copy_that_is_killed_is_not_there_or_whole_and_is_taken_up_where_it_was() {
     for seed in SEEDS.into_iter().chain(seed) {
         eprintln!("seed {seed}");
         let (mut chance, mut killed, mut amidst) = (Chance(seed), 0, 0);
-        for round in 0..ROUNDS {
+        for round in 0..MOST_ROUNDS {
+            if killed >= ENOUGH.0 && amidst >= ENOUGH.1 {
+                break;
+            }
             let name = format!("round-{seed}-{round}");
             let there = place.path(&name);
             for _ in 0..KILLS {
                 let before = chunks(&there);
-                let mut copy = place.spawn(&format!("copy flights@5 ./{name}"));
-                std::thread::sleep(Duration::from_millis(chance.below(whole)));
-                copy.kill().unwrap();
-                if copy.wait().unwrap().code().is_some() {
+                let copy = place.spawn(&format!("copy flights@5 ./{name}"));
+                let objects = OBJECTS.min(before.len() as u64 + chance.below(OBJECTS / 2));
+                if !kill_at(copy, &there, objects, Duration::from_micros(chance.below(3000))) {
                     break;
                 }
                 killed += 1;
@@ -101,6 +119,7 @@ fn a_copy_that_is_killed_is_not_there_or_whole_and_is_taken_up_where_it_was() {
             assert!(original.as_array().is_some_and(|operators| !operators.is_empty()));
             assert_eq!(manifest(format!("show flights@1 --store ./{name}")), original);
         }
-        assert!(killed >= ROUNDS && amidst > 0, "only {killed} kills, {amidst} of them amidst the copying");
+        assert!(killed >= ENOUGH.0, "only {killed} kills");
+        assert!(amidst >= ENOUGH.1, "of {killed} kills only {amidst} were amidst the copying");
     }
 }
