@@ -15,6 +15,7 @@ use super::evolution::{Outcome, Trouble, Values};
 use super::keys::{KeyTable, Slot};
 use super::rows::{KeyColumns, KeyedRows, Rows};
 use super::slabs::{Slabs, Spare};
+use super::slot_table::VACANT;
 use super::spill::keyed::Spill;
 use super::spill::part::{SpilledPart, SpilledRows};
 use super::spill::row::Victims;
@@ -372,11 +373,16 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         let hashes = hash_column(batch)?;
         let keys: Vec<K> = codec::decode_column(batch, "key")?;
         self.fault_in(hashes.values().iter().copied().zip(&keys))?;
+        // What is evicted frees its slot.
+        let spills = self.spills();
         let mut slots = Vec::with_capacity(keys.len());
-        for (row, key) in keys.iter().enumerate() {
-            let hash = hashes.value(row);
-            is_as_stored(key, hash).map_err(Error::snapshot)?;
-            slots.push(self.keys.slot(hash, key).0);
+        let mut before = VACANT;
+        for (hash, key) in hashes.values().iter().zip(&keys) {
+            is_as_stored(key, *hash).map_err(Error::snapshot)?;
+            let slot =
+                if spills { self.keys.slot(*hash, key).0 } else { self.keys.restored_slot(*hash, key, before) };
+            slots.push(slot);
+            before = slot;
         }
         self.note_residents(&slots);
         let store = Rc::clone(&self.states[state].store);
@@ -402,6 +408,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         let kept: UInt32Array = rows.iter().map(|(row, _)| *row).collect();
         let mine = arrow_select::take::take_record_batch(batch, &kept).map_err(Error::snapshot)?;
         self.fault_in(rows.iter().map(|(_, hash)| *hash).zip(&keys))?;
+        self.keys.index();
         let slots: Vec<Slot> =
             rows.iter().zip(&keys).map(|((_, hash), key)| self.keys.slot(*hash, key).0).collect();
         self.note_residents(&slots);
@@ -449,7 +456,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
 
     /// Forgets keys of which a restore has left nothing.
     pub(crate) fn restored(&mut self) -> Result<(), Error> {
-        for slot in self.keys.slots().collect::<Vec<_>>() {
+        self.keys.index();
+        for slot in self.keys.slots() {
             self.release_if_empty(slot);
         }
         self.cursor.emptied.borrow_mut().clear();

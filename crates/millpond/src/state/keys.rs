@@ -17,6 +17,8 @@ pub(crate) struct KeyTable<K> {
     /// Slots of keys that are gone but that the snapshot being copied still needs.
     retiring: Vec<Slot>,
     copying: bool,
+    /// Whether the keys are still to be entered in the table.
+    unindexed: bool,
 }
 
 impl<K: Clone + Eq> KeyTable<K> {
@@ -29,6 +31,7 @@ impl<K: Clone + Eq> KeyTable<K> {
             retired: Vec::new(),
             retiring: Vec::new(),
             copying: false,
+            unindexed: false,
         }
     }
 
@@ -70,25 +73,53 @@ impl<K: Clone + Eq> KeyTable<K> {
         self.slot(hash, key)
     }
 
+    /// The slot of the key of a row that is restored. The row before has its key in `before`.
+    ///
+    /// Rows of a snapshot come by their hashes. As long as each is greater than the last, its key is a new one, and there is no
+    /// table: [`KeyTable::index`] makes it of all keys at once. The rows of another state have much the same keys in the same order,
+    /// so that most are found without it too. Only while no slot has been freed.
+    pub(crate) fn restored_slot(&mut self, hash: u64, key: &K, before: Slot) -> Slot {
+        let last = self.keys.len().checked_sub(1);
+        if last.is_none_or(|last| self.unindexed && self.hashes[last] < hash) {
+            self.unindexed = true;
+            return self.push(hash, key);
+        }
+        let near = [before, before.wrapping_add(1)];
+        if let Some(slot) = near.into_iter().find(|slot| self.keys.get(*slot as usize) == Some(key)) {
+            return slot;
+        }
+        self.index();
+        self.slot(hash, key).0
+    }
+
+    /// Enters the keys in the table that [`KeyTable::restored_slot`] has not. Before it, no key is found.
+    pub(crate) fn index(&mut self) {
+        if std::mem::take(&mut self.unindexed) {
+            self.table = SlotTable::numbered(self.hashes.iter().copied());
+        }
+    }
+
     #[cold]
     fn insert(&mut self, hash: u64, key: &K) -> Slot {
-        let KeyTable { table, keys, hashes, free, .. } = self;
-        let slot = match free.pop() {
+        debug_assert!(!self.unindexed, "a key is looked up in a table that is not there yet");
+        let slot = match self.free.pop() {
             Some(slot) => {
-                keys[slot as usize] = key.clone();
-                hashes[slot as usize] = hash;
+                self.keys[slot as usize] = key.clone();
+                self.hashes[slot as usize] = hash;
                 slot
             }
-            None => {
-                // 2^32 keys a subtask; their slots alone would take 100 GB.
-                let slot = Slot::try_from(keys.len()).ok().filter(|slot| *slot != VACANT);
-                let slot = slot.expect("fewer than 2^32 keys in one subtask");
-                keys.push(key.clone());
-                hashes.push(hash);
-                slot
-            }
+            None => self.push(hash, key),
         };
-        table.insert(hash, slot);
+        self.table.insert(hash, slot);
+        slot
+    }
+
+    fn push(&mut self, hash: u64, key: &K) -> Slot {
+        // 2^32 keys a subtask; their slots alone would take 100 GB.
+        let slot = Slot::try_from(self.keys.len()).ok().filter(|slot| *slot != VACANT);
+        let slot = slot.expect("fewer than 2^32 keys in one subtask");
+        self.keys.push(key.clone());
+        self.hashes.push(hash);
         slot
     }
 
@@ -125,9 +156,12 @@ impl<K: Clone + Eq> KeyTable<K> {
         self.free.append(&mut self.retiring);
     }
 
-    /// Slots that hold a key.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.table.slots()
+    /// Slots that hold a key, in their order.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + use<K> {
+        let mut gone = vec![false; self.keys.len()];
+        let without = [&self.free, &self.retired, &self.retiring];
+        without.into_iter().flatten().for_each(|slot| gone[*slot as usize] = true);
+        (0..).zip(gone).filter(|(_, gone)| !gone).map(|(slot, _)| slot)
     }
 
     /// One past the greatest slot ever given out.
@@ -138,5 +172,57 @@ impl<K: Clone + Eq> KeyTable<K> {
     /// Keys in the table.
     pub(crate) fn len(&self) -> usize {
         self.table.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Keys of rows, in runs that rise as those of a chunk do, or that don't.
+    fn rows() -> impl Strategy<Value = Vec<Vec<u64>>> {
+        let chunk = prop::collection::vec(0..40_u64, 0..30);
+        let chunk = (chunk, 0..4).prop_map(|(mut keys, disorder)| {
+            if disorder > 0 {
+                keys.sort_unstable();
+            }
+            keys
+        });
+        prop::collection::vec(chunk, 1..4)
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_that_is_restored_has_one_slot_however_rows_come(chunks in rows()) {
+            // Two keys share a hash.
+            let hash = |key: &u64| key / 2;
+            let mut table = KeyTable::new();
+            let mut model = BTreeMap::new();
+            for chunk in chunks {
+                let mut before = VACANT;
+                for key in &chunk {
+                    before = table.restored_slot(hash(key), key, before);
+                    let new = model.len() as Slot;
+                    prop_assert_eq!(before, *model.entry(*key).or_insert(new));
+                }
+            }
+            table.index();
+            prop_assert_eq!(table.len(), model.len());
+            for (key, slot) in &model {
+                prop_assert_eq!(table.find(hash(key), key), Some(*slot));
+                prop_assert_eq!((table.key(*slot), table.hash(*slot)), (key, hash(key)));
+            }
+            prop_assert_eq!(table.find(hash(&99), &99), None);
+            prop_assert!(table.slots().eq(0..model.len() as Slot));
+            if let Some((key, slot)) = model.pop_first() {
+                table.release(slot, false);
+                prop_assert!(table.slots().all(|other| other != slot) && table.slots().count() == model.len());
+                prop_assert_eq!(table.slot(hash(&key), &key), (slot, true));
+            }
+        }
     }
 }

@@ -40,6 +40,8 @@ struct Cell {
     slot: Slot,
 }
 
+const FREE: Cell = Cell { tag: 0, slot: VACANT };
+
 #[inline]
 fn shard_of(hash: u64) -> usize {
     hash as usize % SHARDS
@@ -54,6 +56,15 @@ fn tag_of(hash: u64) -> u32 {
 impl SlotTable {
     pub(crate) fn new() -> Self {
         SlotTable { shards: vec![Shard::default(); SHARDS], len: 0 }
+    }
+
+    /// A table of slots from 0 on, by their hashes: no shard grows.
+    pub(crate) fn numbered(hashes: impl Iterator<Item = u64> + Clone) -> Self {
+        let mut lens = [0; SHARDS];
+        hashes.clone().for_each(|hash| lens[shard_of(hash)] += 1);
+        let mut table = SlotTable { shards: lens.into_iter().map(Shard::for_so_many).collect(), len: 0 };
+        (0..).zip(hashes).for_each(|(slot, hash)| table.insert(hash, slot));
+        table
     }
 
     /// Slots in the table.
@@ -89,14 +100,16 @@ impl SlotTable {
             self.len -= 1;
         }
     }
-
-    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        let cells = self.shards.iter().flat_map(|shard| &shard.cells);
-        cells.map(|cell| cell.slot).filter(|slot| *slot != VACANT)
-    }
 }
 
 impl Shard {
+    /// An empty shard that so many slots don't fill.
+    fn for_so_many(slots: usize) -> Self {
+        let sizes = std::iter::successors(Some(0), |size| Some(more_than(*size)));
+        let size = sizes.into_iter().find(|size| !is_full(slots, *size)).unwrap_or_default();
+        Shard { cells: vec![FREE; size], len: 0 }
+    }
+
     /// Where the way of a slot begins: tags lie evenly, and so do homes.
     #[inline]
     fn home(&self, tag: u32) -> usize {
@@ -125,9 +138,8 @@ impl Shard {
     }
 
     fn insert(&mut self, cell: Cell) {
-        // A quarter stays free, so that ways from home are short.
-        if (self.len + 1) * 4 > self.cells.len() * 3 {
-            let cells = vec![Cell { tag: 0, slot: VACANT }; more_than(self.cells.len())];
+        if is_full(self.len + 1, self.cells.len()) {
+            let cells = vec![FREE; more_than(self.cells.len())];
             let old = std::mem::replace(&mut self.cells, cells);
             old.into_iter().filter(|cell| cell.slot != VACANT).for_each(|cell| self.put(cell));
         }
@@ -167,6 +179,12 @@ impl Shard {
     }
 }
 
+/// Whether so many slots are too many for so many cells: a quarter stays free, so that ways from home are short.
+#[inline]
+fn is_full(slots: usize, cells: usize) -> bool {
+    slots * 4 > cells * 3
+}
+
 /// To how many cells a shard of `len` grows: the next quarter of a power of two if it is large, and one less, as allocators
 /// have blocks of such sizes, and may need some bytes of them.
 fn more_than(len: usize) -> usize {
@@ -201,6 +219,21 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_table_of_numbers_is_as_if_they_had_been_put(hashes in prop::collection::vec(hash(), 0..200)) {
+            let made = SlotTable::numbered(hashes.iter().copied());
+            let mut put = SlotTable::new();
+            (0..).zip(&hashes).for_each(|(slot, hash)| put.insert(*hash, slot));
+            let sizes = |table: &SlotTable| -> Vec<_> {
+                table.shards.iter().map(|shard| (shard.len, shard.cells.len())).collect()
+            };
+            prop_assert_eq!(sizes(&made), sizes(&put));
+            prop_assert_eq!(made.len(), put.len());
+            for (slot, hash) in (0..).zip(&hashes) {
+                prop_assert_eq!(made.find(*hash, |found| found == slot), Some(slot));
+            }
+        }
+
+        #[test]
         fn what_was_put_and_not_removed_is_found(steps in prop::collection::vec((any::<bool>(), hash()), 0..200)) {
             let mut table = SlotTable::new();
             let mut model = BTreeSet::<(u64, Slot)>::new();
@@ -221,8 +254,6 @@ mod tests {
                     prop_assert_eq!(table.find(*hash, |found| found == *slot), Some(*slot));
                 }
                 prop_assert_eq!(table.find(hash ^ (1 << 20), |_| true), None);
-                let slots: BTreeSet<Slot> = table.slots().collect();
-                prop_assert_eq!(slots, model.iter().map(|(_, slot)| *slot).collect());
             }
         }
     }
