@@ -28,7 +28,7 @@ impl<V: StateValue> ValueState<V> {
     /// Sets the value.
     #[inline]
     pub fn set(&self, value: V) {
-        *self.0.borrow_mut().slot_mut() = Some(value);
+        self.0.borrow_mut().set(value);
     }
     /// Changes the value in place; where there is none, a default one.
     #[inline]
@@ -36,7 +36,7 @@ impl<V: StateValue> ValueState<V> {
     where
         V: Default,
     {
-        change(self.0.borrow_mut().slot_mut().get_or_insert_default())
+        change(self.0.borrow_mut().get_or_insert_with(V::default))
     }
     /// Changes the value in place, if there is one.
     #[inline]
@@ -55,7 +55,7 @@ pub struct ListState<V>(pub(crate) Rc<RefCell<ValueStore<Vec<V>>>>);
 impl<V: StateValue> ListState<V> {
     /// Appends an element.
     pub fn add(&self, element: V) {
-        self.0.borrow_mut().slot_mut().get_or_insert_default().push(element);
+        self.0.borrow_mut().get_or_insert_with(Vec::new).push(element);
     }
     /// The elements, in the order in which they were added.
     pub fn get(&self) -> Vec<V> {
@@ -70,7 +70,7 @@ impl<V: StateValue> ListState<V> {
         if elements.is_empty() {
             self.clear();
         } else {
-            *self.0.borrow_mut().slot_mut() = Some(elements);
+            self.0.borrow_mut().set(elements);
         }
     }
     /// Removes the list.
@@ -159,12 +159,10 @@ impl<V: StateValue> ReducingState<V> {
     /// Reduces the element into the value.
     pub fn add(&self, element: V) {
         let mut store = self.value.0.borrow_mut();
-        let place = store.slot_mut();
-        let reduced = match place.as_ref() {
-            Some(value) => (self.reduce)(value, &element),
-            None => element,
-        };
-        *place = Some(reduced);
+        match store.get_mut() {
+            Some(value) => *value = (self.reduce)(value, &element),
+            None => store.set(element),
+        }
     }
     /// The value so far.
     pub fn get(&self) -> Option<V> {
@@ -221,7 +219,7 @@ impl<In, A: Aggregate<In>> AggregatingState<In, A> {
     /// Takes an element in.
     pub fn add(&self, element: &In) {
         let mut store = self.value.0.borrow_mut();
-        let accumulator = store.slot_mut().get_or_insert_with(|| self.aggregate.create());
+        let accumulator = store.get_or_insert_with(|| self.aggregate.create());
         self.aggregate.add(accumulator, element);
     }
     /// The result so far; `None` if no element was taken in.

@@ -198,8 +198,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     pub(crate) fn insert_new(&mut self, key: M, value: V) {
         let slot = self.cursor.slot();
         self.grow(slot);
-        let mut mark = Mark::default();
-        self.tracker.change(&mut mark, || (slot, key.clone()));
+        let mark = self.tracker.added(|| (slot, key.clone()));
         let expires_at = self.expiry();
         self.maps[slot as usize].insert(key, Entry { value, mark, expires_at });
         self.entries += 1;

@@ -86,11 +86,7 @@ impl TimerStore {
     /// Sets a timer for the current key; one that is set already stays.
     pub(crate) fn register(&mut self, time: EventTime) {
         let slot = self.cursor.slot();
-        self.put(slot, time, |tracker| {
-            let mut mark = Mark::default();
-            tracker.change(&mut mark, || (slot, time));
-            mark
-        });
+        self.put(slot, time, |tracker| tracker.added(|| (slot, time)));
     }
 
     /// Adds a timer with the mark that `make` makes, unless it is there.

@@ -7,36 +7,39 @@
 //! A snapshot that takes everything needs no list: the store copies its entries in the order of their ids, and the
 //! tracker remembers how far it has come.
 
+use std::num::NonZero;
+
 use super::slabs::Slabs;
 
-/// What an entry remembers about itself: when it last changed, and whether a snapshot knows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark(u32);
+/// What an entry remembers about itself: when it last changed, and whether a snapshot knows it. Never zero, so that a store can
+/// tell by the same bytes that there is no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark(NonZero<u32>);
 
-const PERSISTED: u32 = 1 << 31;
-const STORED: u32 = 1 << 30;
+const PERSISTED: NonZero<u32> = NonZero::new(1 << 31).unwrap();
+const STORED: NonZero<u32> = NonZero::new(1 << 30).unwrap();
 
 impl Mark {
     /// The mark of an entry that came out of a snapshot and has not changed since.
     pub(crate) const RESTORED: Mark = Mark(PERSISTED);
 
     /// The mark of an entry that came out of a row on disk and has not changed since; a snapshot has it, or will.
-    pub(crate) const STORED: Mark = Mark(PERSISTED | STORED);
+    pub(crate) const STORED: Mark = Mark(NonZero::new(PERSISTED.get() | STORED.get()).unwrap());
 
     #[inline]
     fn version(self) -> u32 {
-        self.0 & !(PERSISTED | STORED)
+        self.0.get() & !(PERSISTED.get() | STORED.get())
     }
 
     /// Whether a row on disk has this entry as it is.
     pub(crate) fn is_stored(self) -> bool {
-        self.0 & STORED != 0
+        self.0.get() & STORED.get() != 0
     }
 
     /// Whether a snapshot has this entry, so that its removal needs a tombstone.
     #[inline]
     pub(crate) fn is_persisted(self) -> bool {
-        self.0 & PERSISTED != 0
+        self.0.get() & PERSISTED.get() != 0
     }
 }
 
@@ -58,7 +61,7 @@ pub(crate) enum Extent {
 #[derive(Debug)]
 pub(crate) struct Tracker<Id> {
     /// Counts freezes, from 1; entries changed since the last freeze carry this version.
-    version: u32,
+    version: NonZero<u32>,
     changed: Slabs<Id>,
     removed: Slabs<Id>,
     /// Whether the lists were given up, so that the next freeze takes everything.
@@ -92,7 +95,13 @@ pub(crate) enum Next<Id> {
 
 impl<Id: Clone> Tracker<Id> {
     pub(crate) fn new() -> Self {
-        Tracker { version: 1, changed: Slabs::new(), removed: Slabs::new(), unlisted: false, frozen: None }
+        Tracker {
+            version: NonZero::<u32>::MIN,
+            changed: Slabs::new(),
+            removed: Slabs::new(),
+            unlisted: false,
+            frozen: None,
+        }
     }
 
     /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied. `is_behind` says
@@ -101,9 +110,9 @@ impl<Id: Clone> Tracker<Id> {
     pub(crate) fn is_due(&self, mark: Mark, is_behind: impl FnOnce(&Id) -> bool) -> bool {
         match &self.frozen {
             None => false,
-            Some(Frozen::Changes { .. }) => mark.version() + 1 == self.version && mark.version() != 0,
+            Some(Frozen::Changes { .. }) => mark.version() + 1 == self.version.get() && mark.version() != 0,
             Some(Frozen::Everything { copied }) => {
-                mark.version() != self.version && copied.as_ref().is_none_or(is_behind)
+                mark.version() != self.version.get() && copied.as_ref().is_none_or(is_behind)
             }
         }
     }
@@ -111,11 +120,23 @@ impl<Id: Clone> Tracker<Id> {
     /// Notes that an entry changes. The caller has copied it if it was due.
     #[inline]
     pub(crate) fn change(&mut self, mark: &mut Mark, id: impl FnOnce() -> Id) {
-        if mark.version() != self.version {
-            *mark = Mark((mark.0 & PERSISTED) | self.version);
-            if !self.unlisted {
-                self.changed.push(id());
-            }
+        if mark.version() != self.version.get() {
+            *mark = Mark(self.version | (mark.0.get() & PERSISTED.get()));
+            self.list(id);
+        }
+    }
+
+    /// The mark of an entry that is new.
+    #[inline]
+    pub(crate) fn added(&mut self, id: impl FnOnce() -> Id) -> Mark {
+        self.list(id);
+        Mark(self.version)
+    }
+
+    #[inline]
+    fn list(&mut self, id: impl FnOnce() -> Id) {
+        if !self.unlisted {
+            self.changed.push(id());
         }
     }
 
@@ -129,7 +150,7 @@ impl<Id: Clone> Tracker<Id> {
 
     /// Whether the entry with `mark` changed since the last freeze.
     pub(crate) fn is_changed(&self, mark: Mark) -> bool {
-        mark.version() == self.version
+        mark.version() == self.version.get()
     }
 
     /// The mark of an entry that comes out of a row on disk: a snapshot has it, or (`changed`) the next one will.
@@ -206,7 +227,9 @@ impl<Id: Clone> Tracker<Id> {
             false => Frozen::Changes { removed: removed.into_iter(), changed: changed.into_iter() },
         });
         self.unlisted = false;
-        self.version += 1;
+        // In thirty years of a snapshot each second.
+        self.version =
+            self.version.checked_add(1).filter(|version| *version < STORED).expect("fewer than 2^30 snapshots");
     }
 
     /// The next entry to copy. Tombstones come first: a key that was removed and came back is written as both, and
@@ -245,8 +268,7 @@ mod tests {
     #[test]
     fn an_entry_is_listed_once_an_epoch_and_due_until_copied() {
         let mut tracker = Tracker::new();
-        let mut mark = Mark::default();
-        tracker.change(&mut mark, || 7);
+        let mut mark = tracker.added(|| 7);
         tracker.change(&mut mark, || 7);
         assert!(!tracker.is_due(mark, |copied| 7 > *copied), "nothing is frozen");
         tracker.freeze(false);
@@ -263,12 +285,10 @@ mod tests {
     #[test]
     fn of_everything_an_entry_is_due_until_it_was_passed_unless_it_came_later() {
         let mut tracker = Tracker::new();
-        let (mut changed, kept) = (Mark::default(), Mark::RESTORED);
-        tracker.change(&mut changed, || 7);
+        let (changed, kept) = (tracker.added(|| 7), Mark::RESTORED);
         tracker.freeze(true);
         assert!(tracker.is_due(changed, |copied| 7 > *copied) && tracker.is_due(kept, |copied| 7 > *copied));
-        let mut new = Mark::default();
-        tracker.change(&mut new, || 9);
+        let new = tracker.added(|| 9);
         assert!(!tracker.is_due(new, |copied| 9 > *copied), "it was not there at the freeze");
         assert!(matches!(tracker.next(), Next::Behind(None)));
         tracker.came_to(7);
@@ -284,7 +304,7 @@ mod tests {
         let mut tracker = Tracker::new();
         let come_and_go = |tracker: &mut Tracker<usize>, times| {
             for id in 0..times {
-                tracker.change(&mut Mark::default(), || id);
+                tracker.added(|| id);
                 tracker.shorten(1);
             }
         };
@@ -302,8 +322,7 @@ mod tests {
     #[test]
     fn only_what_a_snapshot_knows_needs_a_tombstone() {
         let mut tracker = Tracker::new();
-        let mut mark = Mark::default();
-        tracker.change(&mut mark, || 1);
+        let mark = tracker.added(|| 1);
         assert!(!tracker.remove(mark, || 1));
         assert!(tracker.remove(Mark::RESTORED, || 2));
         tracker.freeze(false);

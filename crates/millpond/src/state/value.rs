@@ -20,16 +20,19 @@ use super::tracker::{Extent, Mark, Next, Tracker};
 use crate::error::Error;
 use crate::time::millis;
 
-/// A value and what is known of it, side by side: each record touches both.
+/// A value and what is known of it, side by side: each record touches both. A place without one takes no more room than one
+/// with it, as a mark is never zero: 16 bytes for a value of eight.
 struct Entry<V> {
-    value: Option<V>,
+    value: V,
     mark: Mark,
 }
+
+const _: () = assert!(size_of::<Option<Entry<u64>>>() == 16);
 
 /// Values by slot. Reading and writing are for the cursor's key.
 pub(crate) struct ValueStore<V> {
     cursor: Rc<Cursor>,
-    entries: Slabs<Entry<V>>,
+    entries: Slabs<Option<Entry<V>>>,
     /// When each entry expires, in milliseconds since 1970; empty without a TTL.
     expiries: Slabs<i64>,
     ttl: Option<Ttl>,
@@ -70,6 +73,12 @@ impl<V: StateValue> ValueRows<V> {
     fn new(field: FieldRef, expires: bool) -> Self {
         let expiries = expires.then(Slabs::new);
         ValueRows { field, slots: Slabs::new(), values: Slabs::new(), deleted: Slabs::new(), expiries }
+    }
+
+    /// Adds a value as it is.
+    #[inline(never)]
+    fn copy(&mut self, slot: Slot, value: &V, expiry: Option<i64>) {
+        self.push(slot, Some(value.clone()), expiry);
     }
 
     fn push(&mut self, slot: Slot, value: Option<V>, expiry: Option<i64>) {
@@ -120,7 +129,7 @@ impl<V: StateValue> ValueStore<V> {
 
     #[cold]
     fn grow(&mut self, len: usize) {
-        self.entries.grow(len, || Entry { value: None, mark: Mark::default() });
+        self.entries.grow(len, || None);
         if self.ttl.is_some() {
             self.expiries.grow(len, || i64::MAX);
         }
@@ -132,36 +141,41 @@ impl<V: StateValue> ValueStore<V> {
         let at = self.here();
         if let Some(ttl) = self.ttl {
             self.expire(at);
-            if ttl.update == TtlUpdate::OnReadAndWrite && self.entries[at].value.is_some() {
-                self.before_change(at);
-                self.expiries[at] = self.cursor.now().saturating_add(millis(ttl.duration));
+            if ttl.update == TtlUpdate::OnReadAndWrite {
+                self.change(at);
             }
         }
-        self.entries[at].value.as_ref()
-    }
-
-    /// The place of the current key's value, for a change: the entry counts as changed.
-    #[inline]
-    pub(crate) fn slot_mut(&mut self) -> &mut Option<V> {
-        let at = self.here();
-        if let Some(ttl) = self.ttl {
-            self.expire(at);
-            self.before_change(at);
-            self.expiries[at] = self.cursor.now().saturating_add(millis(ttl.duration));
-        } else {
-            self.before_change(at);
-        }
-        &mut self.entries[at].value
+        self.entries[at].as_ref().map(|entry| &entry.value)
     }
 
     /// The current key's value, if there is one, for a change: it counts as changed.
     #[inline]
     pub(crate) fn get_mut(&mut self) -> Option<&mut V> {
         let at = self.here();
-        if self.ttl.is_some() {
-            self.expire(at);
+        self.expire(at);
+        self.change(at)
+    }
+
+    /// The current key's value for a change; where there is none, what `make` makes.
+    #[inline]
+    pub(crate) fn get_or_insert_with(&mut self, make: impl FnOnce() -> V) -> &mut V {
+        let at = self.here();
+        self.expire(at);
+        if self.entries[at].is_none() {
+            self.add(at, make());
         }
-        self.entries[at].value.is_some().then(|| self.slot_mut()).and_then(Option::as_mut)
+        self.change(at).expect("a value that is there")
+    }
+
+    /// Sets the current key's value.
+    #[inline]
+    pub(crate) fn set(&mut self, value: V) {
+        let at = self.here();
+        self.expire(at);
+        match self.change(at) {
+            Some(place) => *place = value,
+            None => self.add(at, value),
+        }
     }
 
     /// Removes the value of the current key.
@@ -171,64 +185,79 @@ impl<V: StateValue> ValueStore<V> {
         self.cursor.emptied(at as Slot);
     }
 
+    /// The value at `at`, if there is one, copied if it is due, and as one that changes now.
     #[inline]
-    fn before_change(&mut self, at: usize) {
-        self.copy_if_due(at);
-        self.tracker.change(&mut self.entries[at].mark, || at as Slot);
+    fn change(&mut self, at: usize) -> Option<&mut V> {
+        let expires_at = self.ttl.map(|ttl| (self.expiries[at], self.fresh(ttl)));
+        let ValueStore { entries, tracker, copied, expiries, .. } = self;
+        let entry = entries[at].as_mut()?;
+        if tracker.is_due(entry.mark, |copied| at > *copied as usize) {
+            copied.copy(at as Slot, &entry.value, expires_at.map(|(old, _)| old));
+            entry.mark = tracker.copied();
+        }
+        tracker.change(&mut entry.mark, || at as Slot);
+        if let Some((_, new)) = expires_at {
+            expiries[at] = new;
+        }
+        Some(&mut entry.value)
+    }
+
+    /// Puts a value where there is none.
+    fn add(&mut self, at: usize, value: V) {
+        let mark = self.tracker.added(|| at as Slot);
+        self.entries[at] = Some(Entry { value, mark });
+        if let Some(ttl) = self.ttl {
+            self.expiries[at] = self.fresh(ttl);
+        }
+    }
+
+    /// When what is written now expires.
+    fn fresh(&self, ttl: Ttl) -> i64 {
+        self.cursor.now().saturating_add(millis(ttl.duration))
     }
 
     fn remove(&mut self, at: usize) {
-        if self.entries[at].value.is_none() {
-            return;
-        }
         self.copy_if_due(at);
-        if self.tracker.remove(self.entries[at].mark, || at as Slot) {
+        let Some(entry) = self.entries[at].take() else { return };
+        if self.tracker.remove(entry.mark, || at as Slot) {
             self.cursor.tombstone(at as Slot);
         }
-        self.entries[at].mark = Mark::default();
-        self.entries[at].value = None;
     }
 
     #[inline]
     fn expire(&mut self, at: usize) {
-        if self.entries[at].value.is_some() && self.expiries[at] <= self.cursor.now() {
+        if self.ttl.is_some() && self.entries[at].is_some() && self.expiries[at] <= self.cursor.now() {
             self.remove(at);
             self.cursor.emptied(at as Slot);
         }
     }
 
-    #[inline]
     fn copy_if_due(&mut self, at: usize) {
-        if self.tracker.is_due(self.entries[at].mark, |copied| at > *copied as usize) {
-            self.copy(at);
-        }
-    }
-
-    fn copy(&mut self, at: usize) {
-        if let Some(value) = &self.entries[at].value {
-            let expiry = self.ttl.map(|_| self.expiries[at]);
-            self.copied.push(at as Slot, Some(value.clone()), expiry);
-            self.entries[at].mark = self.tracker.copied();
+        let ValueStore { entries, tracker, copied, expiries, ttl, .. } = self;
+        if let Some(entry) = &mut entries[at]
+            && tracker.is_due(entry.mark, |copied| at > *copied as usize)
+        {
+            copied.copy(at as Slot, &entry.value, ttl.map(|_| expiries[at]));
+            entry.mark = tracker.copied();
         }
     }
 }
 
 impl<V: StateValue> Store for ValueStore<V> {
     fn is_present(&self, slot: Slot) -> bool {
-        self.entries.get(slot as usize).is_some_and(|entry| entry.value.is_some())
+        self.entries.get(slot as usize).is_some_and(Option::is_some)
     }
 
     fn sweep(&mut self, slot: Slot) -> bool {
-        if self.ttl.is_some() && (slot as usize) < self.entries.len() {
+        if (slot as usize) < self.entries.len() {
             self.expire(slot as usize);
         }
         self.is_present(slot)
     }
 
     fn touch(&self, slots: &[Slot]) {
-        let marks = slots.iter().filter_map(|slot| self.entries.get(*slot as usize)).map(|entry| entry.mark);
-        let changed = marks.filter(|mark| mark.is_persisted()).count();
-        std::hint::black_box(changed);
+        let entries = slots.iter().filter_map(|slot| self.entries.get(*slot as usize)?.as_ref());
+        std::hint::black_box(entries.filter(|entry| entry.mark.is_persisted()).count());
     }
 
     fn expires(&self) -> bool {
@@ -291,10 +320,9 @@ impl<V: StateValue> Store for ValueStore<V> {
             if at >= self.entries.len() {
                 self.grow(at + 1);
             }
-            self.entries[at].value = Some(value);
-            self.entries[at].mark = Mark::RESTORED;
+            self.entries[at] = Some(Entry { value, mark: Mark::RESTORED });
             if let Some(ttl) = self.ttl {
-                let fresh = self.cursor.now().saturating_add(millis(ttl.duration));
+                let fresh = self.fresh(ttl);
                 self.expiries[at] = expiries.as_ref().and_then(|e| e[row]).unwrap_or(fresh);
             }
         }
@@ -310,14 +338,14 @@ impl<V: StateValue> Store for ValueStore<V> {
             if at >= self.entries.len() {
                 self.grow(at + 1);
             }
-            let value = match self.entries[at].value.take() {
+            let value = match self.entries[at].take() {
                 Some(other) => {
                     expires_at = expires_at.max(self.expiries.get(at).copied().unwrap_or(i64::MAX));
-                    self.evolving.one_of(row, other, value)?
+                    self.evolving.one_of(row, other.value, value)?
                 }
                 None => value,
             };
-            self.entries[at] = Entry { value: Some(value), mark: Mark::RESTORED };
+            self.entries[at] = Some(Entry { value, mark: Mark::RESTORED });
             if self.ttl.is_some() {
                 self.expiries[at] = expires_at;
             }
@@ -328,7 +356,7 @@ impl<V: StateValue> Store for ValueStore<V> {
     fn restore_dead(&mut self, slots: &[Slot], _batch: &RecordBatch) -> Result<(), Error> {
         for slot in slots {
             if let Some(entry) = self.entries.get_mut(*slot as usize) {
-                *entry = Entry { value: None, mark: Mark::default() };
+                *entry = None;
             }
         }
         Ok(())
@@ -336,8 +364,8 @@ impl<V: StateValue> Store for ValueStore<V> {
 
     fn weight(&self, slot: Slot) -> usize {
         let expiry = if self.ttl.is_some() { size_of::<i64>() } else { 0 };
-        let value = self.entries.get(slot as usize).and_then(|entry| entry.value.as_ref());
-        size_of::<Entry<V>>() + expiry + value.map_or(0, pack::heap)
+        let entry = self.entries.get(slot as usize).and_then(Option::as_ref);
+        size_of::<Option<Entry<V>>>() + expiry + entry.map_or(0, |entry| pack::heap(&entry.value))
     }
 
     fn evict(&mut self, victims: &mut Victims) -> Result<(), Error> {
@@ -347,8 +375,7 @@ impl<V: StateValue> Store for ValueStore<V> {
         for place in 0..victims.slots.len() {
             let at = victims.slots[place] as usize;
             if let Some(entry) = self.entries.get_mut(at) {
-                let Entry { value, mark } = std::mem::replace(entry, Entry { value: None, mark: Mark::default() });
-                if let Some(value) = value {
+                if let Some(Entry { value, mark }) = entry.take() {
                     let changed = if self.tracker.is_changed(mark) { CHANGED } else { 0 };
                     let expires_at = self.ttl.map_or(i64::MAX, |_| self.expiries[at]);
                     let bytes = victims.entry(place, LIVE | changed, mark.is_stored(), expires_at);
@@ -364,7 +391,8 @@ impl<V: StateValue> Store for ValueStore<V> {
         }
         let entries = &self.entries;
         self.tracker.prune(entries.len(), |tracker, slot| {
-            entries.get(*slot as usize).is_some_and(|entry| tracker.is_changed(entry.mark))
+            let entry = entries.get(*slot as usize).and_then(Option::as_ref);
+            entry.is_some_and(|entry| tracker.is_changed(entry.mark))
         });
         Ok(())
     }
@@ -382,7 +410,7 @@ impl<V: StateValue> Store for ValueStore<V> {
             return Ok(0);
         };
         let mark = self.tracker.faulted_in(fresh && entry.changed, || slot);
-        self.entries[at] = Entry { value: Some(value), mark };
+        self.entries[at] = Some(Entry { value, mark });
         if self.ttl.is_some() {
             self.expiries[at] = entry.expires_at;
         }
