@@ -121,6 +121,10 @@ impl<T> Slabs<T> {
         self.slabs.iter().flatten()
     }
 
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.slabs.last()?.last()
+    }
+
     /// The items slab by slab. Two lists of one length are divided alike.
     pub(crate) fn slices(&self) -> impl Iterator<Item = &[T]> + Clone {
         self.slabs.iter().map(Vec::as_slice)

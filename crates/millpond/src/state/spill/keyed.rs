@@ -230,8 +230,8 @@ impl<K: StateValue + Eq> KeyedStates<K> {
             timers + rows.as_ref().map_or(0, Table::pinned)
         };
         let weight = |slot| {
-            // The key, its hash, what the table of keys has of it, and what is known of residents.
-            let key = size_of::<K>() + super::pack::heap(self.keys.key(slot)) + 32;
+            // The key, what the table of keys has of it, and what is known of residents.
+            let key = size_of::<K>() + super::pack::heap(self.keys.key(slot)) + 24;
             key + states.iter().map(|state| state.store.borrow().weight(slot)).sum::<usize>()
         };
         spill.residents.learn(&self.keys, pinned, weight);

@@ -5,6 +5,7 @@
 
 use millpond_snapshot::hash::HashRange;
 
+use crate::state::codec::StateValue;
 use crate::state::keys::{KeyTable, Slot};
 
 /// Keys that are evicted in one go, about, at most: a bound on how long records wait for it.
@@ -113,7 +114,7 @@ impl Residents {
 
     /// Learns now and then how many keys there may be. `weight` is what a key takes in memory; `overhead` what is there
     /// whichever keys are.
-    pub(crate) fn learn<K: Clone + Eq>(
+    pub(crate) fn learn<K: StateValue + Eq>(
         &mut self,
         keys: &KeyTable<K>,
         overhead: impl FnOnce() -> usize,
@@ -145,7 +146,7 @@ impl Residents {
     }
 
     /// The next victims: keys that have not been used for a round of the hand. `victim` says whether it is a new one.
-    pub(crate) fn choose<K: Clone + Eq>(&mut self, keys: &KeyTable<K>, mut victim: impl FnMut(Slot) -> bool) {
+    pub(crate) fn choose<K: StateValue + Eq>(&mut self, keys: &KeyTable<K>, mut victim: impl FnMut(Slot) -> bool) {
         // Some more than must go, so that it is not done for each batch anew.
         let keep = self.limit - self.limit / 8;
         let mut wanted = keys.len().saturating_sub(keep).min(MOST_VICTIMS);
