@@ -5,13 +5,17 @@
 
 use std::ops::{Index, IndexMut};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Items in a slab: some hundred kilobytes of what states keep. A little less than a power of two, as allocators have blocks of
 /// such sizes, and may need some bytes of them: what does not fit takes a fifth more.
 const SLAB: usize = (1 << 14) - 16;
 
-/// So many slabs at most are kept for lists that are still to come.
+/// So many slabs at most are kept of a list if there was none for a while: another one may be far.
 const MOST_SPARE: usize = 128;
+
+/// Lists that are made again within this time are made often.
+const OFTEN: Duration = Duration::from_secs(60);
 
 /// Items by number.
 #[derive(Debug)]
@@ -31,11 +35,13 @@ struct Pile<T> {
     slabs: Vec<Vec<T>>,
     /// How many of them no list has needed since one came back.
     unused: usize,
+    /// When the last list came back.
+    given: Option<Instant>,
 }
 
 impl<T> Spare<T> {
     pub(crate) fn new() -> Self {
-        Spare(Arc::new(Mutex::new(Pile { slabs: Vec::new(), unused: 0 })))
+        Spare(Arc::new(Mutex::new(Pile { slabs: Vec::new(), unused: 0, given: None })))
     }
 
     /// An empty list that takes its slabs from here, and brings them back when it is dropped.
@@ -55,9 +61,11 @@ impl<T> Spare<T> {
         slabs.retain(|slab| slab.capacity() == SLAB);
         slabs.iter_mut().for_each(Vec::clear);
         let mut pile = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = pile.slabs.len() - pile.unused;
-        slabs.truncate(MOST_SPARE.saturating_sub(kept));
-        let unneeded = pile.slabs.split_off(kept);
+        let needed = pile.slabs.len() - pile.unused;
+        if pile.given.replace(Instant::now()).is_none_or(|last| last.elapsed() > OFTEN) {
+            slabs.truncate(MOST_SPARE.saturating_sub(needed));
+        }
+        let unneeded = pile.slabs.split_off(needed);
         pile.slabs.append(&mut slabs);
         pile.unused = pile.slabs.len();
         drop(pile);
@@ -231,8 +239,11 @@ mod tests {
         list(2 * SLAB);
         assert_eq!(kept(), 2);
         list((MOST_SPARE + 9) * SLAB);
-        assert_eq!(kept(), MOST_SPARE);
+        assert_eq!(kept(), MOST_SPARE + 9, "lists are made often");
         list(1);
         assert_eq!(kept(), 1);
+        spare.0.lock().unwrap().given = None;
+        list((MOST_SPARE + 9) * SLAB);
+        assert_eq!(kept(), MOST_SPARE, "another one may be far");
     }
 }
