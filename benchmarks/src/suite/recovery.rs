@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::engine::{Going, Start, await_records, await_that};
+use super::engine::{Going, Start, await_keys, await_that};
 use super::flink_engine::FlinkEngine;
 use super::millpond_engine::start_job;
 use super::subjects::options;
@@ -54,7 +54,7 @@ fn committed_in(directory: &Path) -> HashSet<PathBuf> {
 
 /// Waits until all keys were there and output has been committed a few times.
 fn settle(job: &mut dyn Going, keys: u64, output: &Path) -> Result<()> {
-    await_records(job, keys + keys / 10)?;
+    await_keys(job, keys)?;
     await_that("committed output", || Ok(committed_in(output).len() >= FILES))
 }
 
