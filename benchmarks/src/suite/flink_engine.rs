@@ -78,15 +78,15 @@ impl Going for FlinkGoing {
         Ok(Duration::from_millis(first.unwrap_or(0).saturating_sub(created)))
     }
 
-    /// What is in use on the heap once garbage has been collected.
+    /// What is alive on the heap: the sum of all objects, which are counted while the job stands still. What the heap has in use
+    /// after garbage was collected would have what the job has made since.
     fn memory(&mut self) -> Result<u64> {
-        let status = Command::new("jcmd").args([&self.worker.to_string(), "GC.run"]).output()?.status;
-        anyhow::ensure!(status.success(), "jcmd failed");
-        let info = Command::new("jcmd").args([&self.worker.to_string(), "GC.heap_info"]).output()?;
-        let text = String::from_utf8_lossy(&info.stdout).into_owned();
-        let used =
-            text.lines().find_map(|line| line.split_once("used ")?.1.split_once('K')?.0.parse::<u64>().ok());
-        Ok(used.with_context(|| format!("no heap in: {text}"))? * 1024)
+        let output = Command::new("jcmd").args([&self.worker.to_string(), "GC.class_histogram"]).output()?;
+        anyhow::ensure!(output.status.success(), "jcmd failed");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let total = text.lines().find_map(|line| line.trim().strip_prefix("Total"));
+        let bytes = total.and_then(|total| total.split_whitespace().nth(1)?.parse().ok());
+        bytes.with_context(|| format!("no total in the last of {} lines", text.lines().count()))
     }
 
     fn resident(&self) -> u64 {

@@ -43,7 +43,7 @@ impl Mark {
     }
 }
 
-/// The least length from which a list of changes is pruned.
+/// The least length from which a list of changes is pruned, or given up.
 const PRUNE_FROM: usize = 1024;
 
 /// How much of a state a snapshot takes.
@@ -187,11 +187,10 @@ impl<Id: Clone> Tracker<Id> {
         self.changed = changed.into_iter().collect();
     }
 
-    /// Gives up the lists once they have outgrown the `live` entries: the next snapshot takes everything, which is less. What comes
-    /// and goes again and again is listed each time, and the next snapshot may be far. Only where a snapshot may take
-    /// everything.
+    /// Gives up the lists once so much of the `live` entries has changed that the next snapshot takes everything: whatever happens
+    /// until then, it stays as much. Only where a snapshot may take everything.
     pub(crate) fn shorten(&mut self, live: usize) {
-        if self.changed.len() + self.removed.len() >= 4 * live + PRUNE_FROM {
+        if self.changed.len() + self.removed.len() >= PRUNE_FROM && self.is_mostly_changed(live) {
             (self.changed, self.removed, self.unlisted) = (Slabs::new(), Slabs::new(), true);
         }
     }
@@ -300,22 +299,24 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_outgrow_what_there_is_are_given_up_until_the_next_freeze() {
+    fn lists_of_most_of_what_there_is_are_given_up_until_the_next_freeze() {
         let mut tracker = Tracker::new();
-        let come_and_go = |tracker: &mut Tracker<usize>, times| {
+        let add = |tracker: &mut Tracker<usize>, times, live| {
             for id in 0..times {
                 tracker.added(|| id);
-                tracker.shorten(1);
+                tracker.shorten(live);
             }
         };
-        come_and_go(&mut tracker, PRUNE_FROM);
-        assert!(!tracker.takes_all(Extent::Changes, 1) && tracker.changed.len() == PRUNE_FROM);
-        come_and_go(&mut tracker, PRUNE_FROM);
-        assert!(tracker.takes_all(Extent::Changes, 1) && tracker.changed.is_empty());
+        add(&mut tracker, PRUNE_FROM - 1, 1);
+        assert!(!tracker.takes_all(Extent::Changes, 1) && tracker.changed.len() == PRUNE_FROM - 1);
+        add(&mut tracker, PRUNE_FROM, 4 * PRUNE_FROM);
+        assert!(!tracker.takes_all(Extent::Changes, 1) && tracker.changed.len() == 2 * PRUNE_FROM - 1);
+        add(&mut tracker, 1, 4 * PRUNE_FROM);
+        assert!(tracker.takes_all(Extent::Changes, 4 * PRUNE_FROM) && tracker.changed.is_empty());
         assert!(tracker.remove(Mark::RESTORED, || 1) && tracker.removed.is_empty());
         tracker.freeze(true);
         assert!(!tracker.takes_all(Extent::Changes, 1));
-        come_and_go(&mut tracker, 3);
+        add(&mut tracker, 3, 1);
         assert_eq!(tracker.changed.len(), 3);
     }
 
