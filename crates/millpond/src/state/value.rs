@@ -103,6 +103,23 @@ impl<V: StateValue> Rows for ValueRows<V> {
     }
 }
 
+impl<V: StateValue> Entry<V> {
+    /// Copies the value if the snapshot being copied has it and it was not copied yet.
+    #[inline]
+    fn copy_if_due(
+        &mut self,
+        at: usize,
+        tracker: &Tracker<Slot>,
+        copied: &mut ValueRows<V>,
+        expires_at: Option<i64>,
+    ) {
+        if tracker.is_due(self.mark, |copied| at > *copied as usize) {
+            copied.copy(at as Slot, &self.value, expires_at);
+            self.mark = tracker.copied();
+        }
+    }
+}
+
 impl<V: StateValue> ValueStore<V> {
     pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef, evolving: Evolving<V>) -> Self {
         let spare = ValueSpare::new();
@@ -191,10 +208,7 @@ impl<V: StateValue> ValueStore<V> {
         let expires_at = self.ttl.map(|ttl| (self.expiries[at], self.fresh(ttl)));
         let ValueStore { entries, tracker, copied, expiries, .. } = self;
         let entry = entries[at].as_mut()?;
-        if tracker.is_due(entry.mark, |copied| at > *copied as usize) {
-            copied.copy(at as Slot, &entry.value, expires_at.map(|(old, _)| old));
-            entry.mark = tracker.copied();
-        }
+        entry.copy_if_due(at, tracker, copied, expires_at.map(|(old, _)| old));
         tracker.change(&mut entry.mark, || at as Slot);
         if let Some((_, new)) = expires_at {
             expiries[at] = new;
@@ -234,11 +248,8 @@ impl<V: StateValue> ValueStore<V> {
 
     fn copy_if_due(&mut self, at: usize) {
         let ValueStore { entries, tracker, copied, expiries, ttl, .. } = self;
-        if let Some(entry) = &mut entries[at]
-            && tracker.is_due(entry.mark, |copied| at > *copied as usize)
-        {
-            copied.copy(at as Slot, &entry.value, ttl.map(|_| expiries[at]));
-            entry.mark = tracker.copied();
+        if let Some(entry) = &mut entries[at] {
+            entry.copy_if_due(at, tracker, copied, ttl.map(|_| expiries[at]));
         }
     }
 }
