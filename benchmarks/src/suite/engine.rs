@@ -72,9 +72,9 @@ pub(super) fn await_records(job: &mut dyn Going, records: u64) -> Result<()> {
     await_that(&format!("{records} records"), || Ok(job.records()? >= records))
 }
 
-/// Waits until each key has been there. One worker may be ahead: by then the other has been through its half as well.
+/// Waits until each key has been there. One worker may be far ahead: by then the other has been through its half as well.
 pub(super) fn await_keys(job: &mut dyn Going, keys: u64) -> Result<()> {
-    await_records(job, 2 * keys)
+    await_records(job, 4 * keys)
 }
 
 /// Waits until something holds.
