@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::engine::{Going, Saved, Start, await_records};
+use super::engine::{Going, Saved, Start, await_keys, await_records};
 use super::millpond_engine::MillpondEngine;
 use super::subjects::options;
 use crate::harness::{Benchmark, Bound, Lab, Sample, Subject, Target};
@@ -49,7 +49,7 @@ impl Subject for Repository {
             ..Start::default()
         };
         let mut job = MillpondEngine.start(lab, &start)?;
-        await_records(&mut job, all + 2 * hot)?;
+        await_keys(&mut job, all)?;
         let first = job.savepoint()?;
         let records = job.records()?;
         await_records(&mut job, records + 4 * hot)?;
