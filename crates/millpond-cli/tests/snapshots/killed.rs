@@ -3,6 +3,7 @@
 //! `MILLPOND_TEST_SEED` says which. A seed that failed goes into [`SEEDS`].
 
 use std::collections::BTreeMap;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, SystemTime};
@@ -33,31 +34,27 @@ impl Chance {
     }
 }
 
-/// The files of chunks below a store, and when each was written. Their names say what they hold.
+/// The files of chunks below a store.
+fn files(store: &Path) -> impl Iterator<Item = DirEntry> {
+    let folders = std::fs::read_dir(store.join("chunks")).into_iter().flatten();
+    folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).map(Result::unwrap)
+}
+
+/// The same by name, and when each was written. Their names say what they hold.
 fn chunks(store: &Path) -> BTreeMap<PathBuf, SystemTime> {
     let mut found = BTreeMap::new();
-    let Ok(folders) = std::fs::read_dir(store.join("chunks")) else { return found };
-    for folder in folders {
-        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
-            let file = file.unwrap();
-            let name = file.file_name().into_string().unwrap();
-            let hash = ChunkHash::of(&std::fs::read(file.path()).unwrap()).to_string();
-            assert!(name.starts_with(&hash), "{name} is half written");
-            found.insert(name.into(), file.metadata().unwrap().modified().unwrap());
-        }
+    for file in files(store) {
+        let name = file.file_name().into_string().unwrap();
+        let hash = ChunkHash::of(&std::fs::read(file.path()).unwrap()).to_string();
+        assert!(name.starts_with(&hash), "{name} is half written");
+        found.insert(name.into(), file.metadata().unwrap().modified().unwrap());
     }
     found
 }
 
-/// How many files of chunks are below a store.
-fn count(store: &Path) -> u64 {
-    let folders = std::fs::read_dir(store.join("chunks")).into_iter().flatten();
-    folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count() as u64).sum()
-}
-
 /// Kills a copy once its store has so many objects and a moment has passed; says whether it was still at work.
 fn kill_at(mut copy: Child, store: &Path, objects: u64, moment: Duration) -> bool {
-    while count(store) < objects && copy.try_wait().unwrap().is_none() {}
+    while (files(store).count() as u64) < objects && copy.try_wait().unwrap().is_none() {}
     std::thread::sleep(moment);
     copy.kill().unwrap();
     copy.wait().unwrap().code().is_none()
