@@ -15,7 +15,6 @@ use super::evolution::{Outcome, Trouble, Values};
 use super::keys::{KeyTable, Slot};
 use super::rows::{KeyColumns, KeyedRows, Rows};
 use super::slabs::{Slabs, Spare};
-use super::slot_table::VACANT;
 use super::spill::keyed::Spill;
 use super::spill::part::{SpilledPart, SpilledRows};
 use super::spill::row::Victims;
@@ -376,13 +375,9 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         // What is evicted frees its slot.
         let spills = self.spills();
         let mut slots = Vec::with_capacity(keys.len());
-        let mut before = VACANT;
         for (hash, key) in hashes.values().iter().zip(&keys) {
             is_as_stored(key, *hash).map_err(Error::snapshot)?;
-            let slot =
-                if spills { self.keys.slot(*hash, key).0 } else { self.keys.restored_slot(*hash, key, before) };
-            slots.push(slot);
-            before = slot;
+            slots.push(if spills { self.keys.slot(*hash, key).0 } else { self.keys.restored_slot(*hash, key) });
         }
         self.note_residents(&slots);
         let store = Rc::clone(&self.states[state].store);

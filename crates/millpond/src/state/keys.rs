@@ -23,6 +23,8 @@ pub(crate) struct KeyTable<K> {
     copying: bool,
     /// The hashes of all keys, as long as these are still to be entered in the table.
     unindexed: Slabs<u64>,
+    /// Where the key of the last row is that was restored.
+    restored: Option<Slot>,
 }
 
 impl<K: StateValue + Eq> KeyTable<K> {
@@ -35,6 +37,7 @@ impl<K: StateValue + Eq> KeyTable<K> {
             retiring: Vec::new(),
             copying: false,
             unindexed: Slabs::new(),
+            restored: None,
         }
     }
 
@@ -76,22 +79,24 @@ impl<K: StateValue + Eq> KeyTable<K> {
         self.slot(hash, key)
     }
 
-    /// The slot of the key of a row that is restored. The row before has its key in `before`.
+    /// The slot of the key of a row that is restored.
     ///
     /// Rows of a snapshot come by their hashes. As long as each is greater than the last, its key is a new one, and there is no
-    /// table: [`KeyTable::index`] makes it of all keys at once. The rows of another state have much the same keys in the same order,
-    /// so that most are found without it too. Only while no slot has been freed.
-    pub(crate) fn restored_slot(&mut self, hash: u64, key: &K, before: Slot) -> Slot {
-        if self.keys.is_empty() || self.unindexed.last().is_some_and(|last| *last < hash) {
+    /// table: [`KeyTable::index`] makes it of all keys at once. A key of several rows, and the rows of another state, which have much
+    /// the same keys in the same order, are mostly found without it too. Only while no slot has been freed.
+    pub(crate) fn restored_slot(&mut self, hash: u64, key: &K) -> Slot {
+        let slot = if self.keys.is_empty() || self.unindexed.last().is_some_and(|last| *last < hash) {
             self.unindexed.push(hash);
-            return self.push(key);
-        }
-        let near = [before, before.wrapping_add(1)];
-        if let Some(slot) = near.into_iter().find(|slot| self.keys.get(*slot as usize) == Some(key)) {
-            return slot;
-        }
-        self.index();
-        self.slot(hash, key).0
+            self.push(key)
+        } else {
+            let mut near = self.restored.into_iter().flat_map(|last| [last, last + 1]);
+            near.find(|slot| self.keys.get(*slot as usize) == Some(key)).unwrap_or_else(|| {
+                self.index();
+                self.slot(hash, key).0
+            })
+        };
+        self.restored = Some(slot);
+        slot
     }
 
     /// Enters the keys in the table that [`KeyTable::restored_slot`] has not. Before it, no key is found.
@@ -218,11 +223,10 @@ mod tests {
             let mut table = KeyTable::new();
             let mut model = BTreeMap::new();
             for chunk in chunks {
-                let mut before = VACANT;
                 for key in &chunk {
-                    before = table.restored_slot(hash(key), key, before);
+                    let slot = table.restored_slot(hash(key), key);
                     let new = model.len() as Slot;
-                    prop_assert_eq!(before, *model.entry(*key).or_insert(new));
+                    prop_assert_eq!(slot, *model.entry(*key).or_insert(new));
                 }
             }
             table.index();

@@ -105,8 +105,10 @@ impl SlotTable {
 impl Shard {
     /// An empty shard that so many slots don't fill.
     fn for_so_many(slots: usize) -> Self {
-        let sizes = std::iter::successors(Some(0), |size| Some(more_than(*size)));
-        let size = sizes.into_iter().find(|size| !is_full(slots, *size)).unwrap_or_default();
+        let mut size = 0;
+        while is_full(slots, size) {
+            size = more_than(size);
+        }
         Shard { cells: vec![FREE; size], len: 0 }
     }
 
