@@ -27,6 +27,12 @@ pub(crate) struct KeyTable<K> {
     restored: Option<Slot>,
 }
 
+/// The hash of a key that is in a table.
+#[inline]
+pub(crate) fn hash<K: StateValue>(key: &K) -> u64 {
+    key_hash(key).expect("a key has a hash that had one when it came")
+}
+
 impl<K: StateValue + Eq> KeyTable<K> {
     pub(crate) fn new() -> Self {
         KeyTable {
@@ -135,7 +141,7 @@ impl<K: StateValue + Eq> KeyTable<K> {
 
     /// The hash of the key in `slot`.
     pub(crate) fn hash(&self, slot: Slot) -> u64 {
-        key_hash(self.key(slot)).expect("a key has a hash that had one when it came")
+        hash(self.key(slot))
     }
 
     /// Forgets the key of `slot`. The slot is used again at once, unless a snapshot still needs its key: for a row that

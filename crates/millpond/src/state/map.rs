@@ -176,7 +176,6 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         let entry = maps.get_mut(slot as usize)?.get_mut(key)?;
         if tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
             copied.copy(slot, key.clone(), entry);
-            entry.mark = tracker.copied();
         }
         tracker.change(&mut entry.mark, || (slot, key.clone()));
         entry.expires_at = expires_at;
@@ -220,10 +219,8 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         self.entries -= 1;
         if self.tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
             self.copied.copy(slot, key.clone(), &entry);
-            // It is in the snapshot being copied, so the next one must say that it went.
-            self.tracker.remove(self.tracker.copied(), || (slot, key.clone()));
-            self.cursor.tombstone(slot);
-        } else if self.tracker.remove(entry.mark, || (slot, key.clone())) {
+        }
+        if self.tracker.remove(entry.mark, || (slot, key.clone())) {
             self.cursor.tombstone(slot);
         }
         Some(entry.value)
@@ -258,20 +255,19 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     /// Copies the entries of one map that are due, behind the one that was copied last.
     fn copy_behind(&mut self, last: Option<(Slot, M)>, budget: &mut usize) {
         let MapStore { maps, tracker, copied, copied_maps: slot, .. } = self;
-        let Some(map) = maps.get_mut(*slot as usize) else { return tracker.came_to_the_end() };
+        let Some(map) = maps.get(*slot as usize) else { return tracker.came_to_the_end() };
         let from = match &last {
             Some((of, key)) if of == slot => Bound::Excluded(key),
             _ => Bound::Unbounded,
         };
         let mut reached = None;
-        for (key, entry) in map.range_mut((from, Bound::Unbounded)) {
+        for (key, entry) in map.range((from, Bound::Unbounded)) {
             if *budget == 0 {
                 break;
             }
             *budget -= 1;
             if tracker.is_due(entry.mark, |copied| is_behind(*slot, key, copied)) {
                 copied.copy(*slot, key.clone(), entry);
-                entry.mark = tracker.copied();
             }
             reached = Some(key);
         }
@@ -303,7 +299,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
     fn touch(&self, slots: &[Slot]) {
         let maps = slots.iter().filter_map(|slot| self.maps.get(*slot as usize));
         let entries = maps.filter_map(SortedMap::last_of_list);
-        std::hint::black_box(entries.filter(|entry| entry.mark.is_persisted()).count());
+        std::hint::black_box(entries.filter(|entry| entry.mark.is_stored()).count());
     }
 
     fn expires(&self) -> bool {
@@ -331,7 +327,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
                         && tracker.is_due(entry.mark, |copied| is_behind(slot, &key, copied))
                     {
                         copied.copy(slot, key, entry);
-                        entry.mark = tracker.copied();
+                        entry.mark = Mark::RESTORED;
                     }
                 }
                 Next::Removed((slot, key)) => self.copied.push(slot, key, None, None),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::codec::{self, StateValue};
 use super::descriptor::Ttl;
-use super::keys::{KeyTable, Slot};
+use super::keys::{self, KeyTable, Slot};
 use super::slabs::Slabs;
 use crate::error::Error;
 use crate::time::millis;
@@ -58,9 +58,8 @@ impl KeyColumns {
             if part == 0 || (part < PART_ROWS && !all) {
                 return;
             }
-            let slots = || (from..from + part).map(|row| slots[row]);
-            self.hashes.extend(slots().map(|slot| keys.hash(slot)));
-            let keys: Vec<&K> = slots().map(|slot| keys.key(slot)).collect();
+            let keys: Vec<&K> = (from..from + part).map(|row| keys.key(slots[row])).collect();
+            self.hashes.extend(keys.iter().map(|key| keys::hash(*key)));
             match codec::encode(&self.field, &keys) {
                 Ok(part) => self.parts.push(part),
                 Err(problem) => self.problem = self.problem.take().or(Some(problem)),
@@ -197,13 +196,14 @@ fn rows_in(places: &[Place]) -> Vec<u32> {
 }
 
 impl SortedKeys {
-    /// Divides the rows among chunks of about `most` rows each, with its part of `range`.
+    /// Divides the rows among as few chunks of about as many rows each, `most` or hardly more, with its part of `range`.
     pub(crate) fn chunks(&self, range: HashRange, most: usize) -> Result<Vec<(HashRange, Range<usize>)>, Error> {
         let order = &self.order;
+        let each = order.len().div_ceil(order.len().div_ceil(most).max(1));
         let mut chunks = Vec::new();
         let (mut from, mut start) = (0, range.start());
         loop {
-            let mut to = (from + most).min(order.len());
+            let mut to = (from + each).min(order.len());
             while to < order.len() && hash_of(order[to]) == hash_of(order[to - 1]) {
                 to += 1;
             }

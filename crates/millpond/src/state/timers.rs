@@ -113,7 +113,7 @@ impl TimerStore {
     /// Takes out a timer; says whether there was one.
     pub(crate) fn take(&mut self, time: EventTime, slot: Slot) -> bool {
         let Some(timers) = self.timers.get_mut(slot as usize) else { return false };
-        let Some(mut mark) = timers.remove(&time) else { return false };
+        let Some(mark) = timers.remove(&time) else { return false };
         self.len -= 1;
         if timers.is_empty() {
             self.cursor.emptied(slot);
@@ -121,8 +121,6 @@ impl TimerStore {
         let id = (slot, time);
         if self.tracker.is_due(mark, |copied| id > *copied) {
             self.copied.push(id, false);
-            // It is in the snapshot being copied, so the next one must say that it went.
-            mark = self.tracker.copied();
         }
         if self.tracker.remove(mark, || id) {
             self.cursor.tombstone(slot);
@@ -144,26 +142,25 @@ impl TimerStore {
     /// Brings the timers of these slots near. A record mostly needs none of its key's.
     pub(crate) fn touch(&self, slots: &[Slot]) {
         let timers = slots.iter().filter_map(|slot| self.timers.get(*slot as usize)?.last_of_list());
-        std::hint::black_box(timers.filter(|mark| mark.is_persisted()).count());
+        std::hint::black_box(timers.filter(|mark| mark.is_stored()).count());
     }
 
     /// Copies the timers of one slot that are due, behind the one that was copied last.
     fn copy_behind(&mut self, last: Option<(Slot, EventTime)>, budget: &mut usize) {
         let TimerStore { timers, tracker, copied, copied_slots: slot, .. } = self;
-        let Some(of_slot) = timers.get_mut(*slot as usize) else { return tracker.came_to_the_end() };
+        let Some(of_slot) = timers.get(*slot as usize) else { return tracker.came_to_the_end() };
         let from = match last {
             Some((of, time)) if of == *slot => Bound::Excluded(time),
             _ => Bound::Unbounded,
         };
         let mut reached = None;
-        for (time, mark) in of_slot.range_mut((from, Bound::Unbounded)) {
+        for (time, mark) in of_slot.range((from, Bound::Unbounded)) {
             if *budget == 0 {
                 break;
             }
             *budget -= 1;
             let id = (*slot, *time);
             if tracker.is_due(*mark, |copied| id > *copied) {
-                *mark = tracker.copied();
                 copied.push(id, false);
             }
             reached = Some(id);
@@ -209,8 +206,7 @@ impl Store for TimerStore {
                     let Some(mark) = self.mark_mut(id).map(|mark| *mark) else { continue };
                     if self.tracker.is_due(mark, |copied| id > *copied) {
                         self.copied.push(id, false);
-                        let copied = self.tracker.copied();
-                        self.mark_mut(id).into_iter().for_each(|mark| *mark = copied);
+                        self.mark_mut(id).into_iter().for_each(|mark| *mark = Mark::RESTORED);
                     }
                 }
                 Next::Removed(id) => self.copied.push(id, true),

@@ -35,12 +35,6 @@ impl Mark {
     pub(crate) fn is_stored(self) -> bool {
         self.0.get() & STORED.get() != 0
     }
-
-    /// Whether a snapshot has this entry, so that its removal needs a tombstone.
-    #[inline]
-    pub(crate) fn is_persisted(self) -> bool {
-        self.0.get() & PERSISTED.get() != 0
-    }
 }
 
 /// The least length from which a list of changes is pruned, or given up.
@@ -82,7 +76,7 @@ enum Frozen<Id> {
 
 /// The next thing to do for a snapshot.
 pub(crate) enum Next<Id> {
-    /// Look at this entry, and copy it if [`Tracker::is_due`].
+    /// Look at this entry, and if [`Tracker::is_due`] copy it and make its mark [`Mark::RESTORED`]: it may be named once more.
     Changed(Id),
     /// Write a tombstone.
     Removed(Id),
@@ -105,7 +99,8 @@ impl<Id: Clone> Tracker<Id> {
     }
 
     /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied. `is_behind` says
-    /// whether its id is greater than a given one.
+    /// whether its id is greater than a given one. Who copies it must change or remove it next, unless
+    /// [`Tracker::next`] says otherwise.
     #[inline]
     pub(crate) fn is_due(&self, mark: Mark, is_behind: impl FnOnce(&Id) -> bool) -> bool {
         match &self.frozen {
@@ -120,8 +115,8 @@ impl<Id: Clone> Tracker<Id> {
     /// Notes that an entry changes. The caller has copied it if it was due.
     #[inline]
     pub(crate) fn change(&mut self, mark: &mut Mark, id: impl FnOnce() -> Id) {
-        if mark.version() != self.version.get() {
-            *mark = Mark(self.version | (mark.0.get() & PERSISTED.get()));
+        if !self.is_changed(*mark) {
+            *mark = Mark(self.version | PERSISTED.get());
             self.list(id);
         }
     }
@@ -142,15 +137,22 @@ impl<Id: Clone> Tracker<Id> {
 
     /// Notes that an entry is removed. The caller has copied it if it was due. Says whether a tombstone is needed.
     pub(crate) fn remove(&mut self, mark: Mark, id: impl FnOnce() -> Id) -> bool {
-        if mark.is_persisted() && !self.unlisted {
+        let persisted = self.is_persisted(mark);
+        if persisted && !self.unlisted {
             self.removed.push(id());
         }
-        mark.is_persisted()
+        persisted
     }
 
     /// Whether the entry with `mark` changed since the last freeze.
+    #[inline]
     pub(crate) fn is_changed(&self, mark: Mark) -> bool {
         mark.version() == self.version.get()
+    }
+
+    /// Whether a snapshot has the entry with `mark`: one of before, or, as it was there at the last freeze, that one.
+    fn is_persisted(&self, mark: Mark) -> bool {
+        mark.0.get() & PERSISTED.get() != 0 || !self.is_changed(mark)
     }
 
     /// The mark of an entry that comes out of a row on disk: a snapshot has it, or (`changed`) the next one will.
@@ -193,11 +195,6 @@ impl<Id: Clone> Tracker<Id> {
         if self.changed.len() + self.removed.len() >= PRUNE_FROM && self.is_mostly_changed(live) {
             (self.changed, self.removed, self.unlisted) = (Slabs::new(), Slabs::new(), true);
         }
-    }
-
-    /// The mark of an entry that has been copied.
-    pub(crate) fn copied(&self) -> Mark {
-        Mark::RESTORED
     }
 
     /// Whether so much has changed that writing all `live` entries costs no more than twice as much as writing what
@@ -273,12 +270,12 @@ mod tests {
         tracker.freeze(false);
         assert!(tracker.is_due(mark, |copied| 7 > *copied));
         assert!(matches!(tracker.next(), Next::Changed(7)));
-        mark = tracker.copied();
-        assert!(!tracker.is_due(mark, |copied| 7 > *copied) && mark.is_persisted());
+        mark = Mark::RESTORED;
+        assert!(!tracker.is_due(mark, |copied| 7 > *copied) && tracker.is_persisted(mark));
         assert!(matches!(tracker.next(), Next::Done));
         tracker.change(&mut mark, || 7);
         tracker.freeze(false);
-        assert!(tracker.is_due(mark, |copied| 7 > *copied) && mark.is_persisted());
+        assert!(tracker.is_due(mark, |copied| 7 > *copied) && tracker.is_persisted(mark));
     }
 
     #[test]
@@ -323,10 +320,15 @@ mod tests {
     #[test]
     fn only_what_a_snapshot_knows_needs_a_tombstone() {
         let mut tracker = Tracker::new();
-        let mark = tracker.added(|| 1);
+        let mut mark = tracker.added(|| 1);
         assert!(!tracker.remove(mark, || 1));
         assert!(tracker.remove(Mark::RESTORED, || 2));
         tracker.freeze(false);
         assert!(matches!(tracker.next(), Next::Removed(2)));
+        assert!(tracker.remove(mark, || 1), "the last freeze has it");
+        tracker.change(&mut mark, || 1);
+        assert!(tracker.remove(mark, || 1), "also when it has changed since");
+        let new = tracker.added(|| 3);
+        assert!(!tracker.remove(new, || 3));
     }
 }

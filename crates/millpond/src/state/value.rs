@@ -104,19 +104,20 @@ impl<V: StateValue> Rows for ValueRows<V> {
 }
 
 impl<V: StateValue> Entry<V> {
-    /// Copies the value if the snapshot being copied has it and it was not copied yet.
+    /// Copies the value if the snapshot being copied has it and it was not copied yet; says whether it did.
     #[inline]
     fn copy_if_due(
-        &mut self,
+        &self,
         at: usize,
         tracker: &Tracker<Slot>,
         copied: &mut ValueRows<V>,
         expires_at: Option<i64>,
-    ) {
-        if tracker.is_due(self.mark, |copied| at > *copied as usize) {
+    ) -> bool {
+        let is_due = tracker.is_due(self.mark, |copied| at > *copied as usize);
+        if is_due {
             copied.copy(at as Slot, &self.value, expires_at);
-            self.mark = tracker.copied();
         }
+        is_due
     }
 }
 
@@ -246,11 +247,10 @@ impl<V: StateValue> ValueStore<V> {
         }
     }
 
-    fn copy_if_due(&mut self, at: usize) {
+    fn copy_if_due(&mut self, at: usize) -> bool {
         let ValueStore { entries, tracker, copied, expiries, ttl, .. } = self;
-        if let Some(entry) = &mut entries[at] {
-            entry.copy_if_due(at, tracker, copied, ttl.map(|_| expiries[at]));
-        }
+        let entry = entries[at].as_ref();
+        entry.is_some_and(|entry| entry.copy_if_due(at, tracker, copied, ttl.map(|_| expiries[at])))
     }
 }
 
@@ -268,7 +268,7 @@ impl<V: StateValue> Store for ValueStore<V> {
 
     fn touch(&self, slots: &[Slot]) {
         let entries = slots.iter().filter_map(|slot| self.entries.get(*slot as usize)?.as_ref());
-        std::hint::black_box(entries.filter(|entry| entry.mark.is_persisted()).count());
+        std::hint::black_box(entries.filter(|entry| entry.mark.is_stored()).count());
     }
 
     fn expires(&self) -> bool {
@@ -288,12 +288,18 @@ impl<V: StateValue> Store for ValueStore<V> {
     fn copy_slice(&mut self, budget: &mut usize) -> bool {
         while *budget > 0 {
             match self.tracker.next() {
-                Next::Changed(slot) => self.copy_if_due(slot as usize),
+                Next::Changed(slot) => {
+                    if self.copy_if_due(slot as usize) {
+                        self.entries[slot as usize].iter_mut().for_each(|entry| entry.mark = Mark::RESTORED);
+                    }
+                }
                 Next::Removed(slot) => self.copied.push(slot, None, None),
                 Next::Behind(slot) => {
                     let from = slot.map_or(0, |slot| slot as usize + 1);
                     let to = self.entries.len().min(from.saturating_add(*budget));
-                    (from..to).for_each(|at| self.copy_if_due(at));
+                    (from..to).for_each(|at| {
+                        self.copy_if_due(at);
+                    });
                     if to == self.entries.len() {
                         self.tracker.came_to_the_end();
                     } else {
