@@ -24,7 +24,8 @@ use tokio::runtime::Handle;
 use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
-use crate::state::rows::{KeyedRows, Room, SortedRows};
+use crate::state::order::Room;
+use crate::state::rows::{KeyedRows, SortedRows};
 use crate::state::spill::part::SpilledPart;
 
 /// About how many rows a chunk has at most.

@@ -10,7 +10,7 @@
 //! * [`calendar`]: when timers are due, and whose they are.
 //! * [`sorted`]: a sorted map that mostly has a few entries: what a map state has of a key.
 //! * [`operator`]: state of an operator that belongs to no key.
-//! * [`rows`]: frozen rows on their way into a chunk; [`codec`]: between Rust values and Arrow columns.
+//! * [`rows`]: frozen rows on their way into a chunk, and their [`order`] there; [`codec`]: between Rust values and Arrow columns.
 //! * [`keyed`]: all the keyed states of one subtask together: freeze, copy in slices, restore.
 //! * [`evolution`]: state of an older program: what fits, what is read how.
 //! * [`spill`]: keys on disk, if there are more than memory holds.
@@ -27,6 +27,7 @@ mod keyed_tests;
 pub(crate) mod keys;
 pub(crate) mod map;
 pub(crate) mod operator;
+pub(crate) mod order;
 pub(crate) mod rows;
 pub(crate) mod setup;
 pub(crate) mod slabs;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::codec::{self, StateValue};
 use super::descriptor::Ttl;
 use super::keys::{self, KeyTable, Slot};
+use super::order::{Place, Room, hash_of, is_live, place, row_of, sorted};
 use super::slabs::Slabs;
 use crate::error::Error;
 use crate::time::millis;
@@ -130,7 +131,7 @@ impl KeyedRows {
     }
 
     /// Sorts the rows. If they are the whole of a state, tombstones are left out.
-    pub(crate) fn sorted(self, room: Room) -> Result<SortedRows, Error> {
+    pub(crate) fn sorted(self, mut room: Room) -> Result<SortedRows, Error> {
         let KeyedRows { keys, rows, whole } = self;
         if u32::try_from(keys.hashes().len()).is_err() {
             return Err(Error::job("more than 2^32 rows in one part of a snapshot"));
@@ -140,18 +141,11 @@ impl KeyedRows {
         let places = rows_of.filter(|(_, (_, deleted))| !whole || !**deleted);
         // Whether there are as many as a row's number can say was looked at.
         let places = places.map(|(row, (hash, deleted))| place(*hash, !deleted, row as u32));
-        let order = Arc::new(sorted(places, room.0, NEAR_PLACES));
+        let order = Arc::new(sorted(places, &mut room));
         let values = SortedValues { rows, order: Arc::clone(&order) };
-        Ok(SortedRows { keys: SortedKeys { keys, order }, values })
+        Ok(SortedRows { keys: SortedKeys { keys, order, room }, values })
     }
 }
-
-/// Room for the places of rows. Memory that comes from the system each time costs more than to fill it.
-#[derive(Default)]
-pub(crate) struct Room(Vec<Place>);
-
-/// For so many places room is kept at most.
-const MOST_ROOM: usize = 1 << 21;
 
 /// Columns after the key.
 type Columns = Vec<(FieldRef, ArrayRef)>;
@@ -167,6 +161,7 @@ pub(crate) struct SortedRows {
 pub(crate) struct SortedKeys {
     keys: Box<dyn Keys>,
     order: Arc<Vec<Place>>,
+    room: Room,
 }
 
 /// What sorted rows have after the key.
@@ -190,9 +185,9 @@ impl SortedValues {
     }
 }
 
-/// Which rows they are: the lowest bits of a place.
+/// Which rows they are.
 fn rows_in(places: &[Place]) -> Vec<u32> {
-    places.iter().map(|place| *place as u32).collect()
+    places.iter().map(|place| row_of(*place)).collect()
 }
 
 impl SortedKeys {
@@ -218,11 +213,10 @@ impl SortedKeys {
         }
     }
 
-    /// The room for the next ones, if it is not too much to keep, nor much more than was needed. To be called when the
-    /// values have been dropped.
-    pub(crate) fn into_room(self) -> Room {
-        let kept = |order: &Vec<Place>| order.capacity() <= MOST_ROOM.min(order.len() * 2);
-        Room(Arc::into_inner(self.order).filter(kept).unwrap_or_default())
+    /// The room for the next ones. To be called when the values have been dropped.
+    pub(crate) fn into_room(mut self) -> Room {
+        Arc::into_inner(self.order).into_iter().for_each(|places| self.room.give(places));
+        self.room
     }
 
     /// Takes out some of the rows, given what they have after the key.
@@ -239,112 +233,6 @@ impl SortedKeys {
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(|error| Error::job(format!("a chunk: {error}")))
     }
-}
-
-/// A row, and what decides its place in a chunk: its hash, tombstones before the rows that replace them, and the order in
-/// which rows were copied. One number, which is compared in one go.
-type Place = u128;
-
-#[inline]
-fn place(hash: u64, live: bool, row: u32) -> Place {
-    (u128::from(hash) << 64) | (u128::from(live) << 32) | u128::from(row)
-}
-
-#[inline]
-fn hash_of(place: Place) -> u64 {
-    (place >> 64) as u64
-}
-
-#[inline]
-fn is_live(place: Place) -> bool {
-    (place >> 32) & 1 == 1
-}
-
-/// Places that are dealt out together, about: so few fit into a cache that is near.
-const NEAR_PLACES: usize = 1 << 12;
-
-/// Places in a bucket in the end, about: so few are soon sorted.
-const BUCKET_PLACES: usize = 4;
-
-/// So many places are sorted by several threads,
-const MANY_PLACES: usize = 1 << 17;
-/// by so many.
-const SORTERS: usize = 2;
-
-/// Sorts places. Hashes lie evenly in their range, so that little is left to sort once they are dealt out by leading bits: first
-/// all of them into buckets of about `near`, then those into small ones.
-fn sorted(places: impl Iterator<Item = Place> + Clone, room: Vec<Place>, near: usize) -> Vec<Place> {
-    let (mut least, mut greatest, mut len) = (u64::MAX, 0, 0);
-    places.clone().for_each(|place| {
-        (least, greatest, len) = (least.min(hash_of(place)), greatest.max(hash_of(place)), len + 1);
-    });
-    // Each is overwritten.
-    let mut sorted = if len <= room.capacity() { room } else { vec![0; len] };
-    sorted.resize(len, 0);
-    let (ends, shift) = deal(places, &mut sorted, (least, greatest), near);
-    let mut rest = sorted.as_mut_slice();
-    let mut buckets = Vec::with_capacity(ends.len());
-    let mut from = 0;
-    for end in ends {
-        let (bucket, behind) = rest.split_at_mut(end - from);
-        let greatest = least.saturating_add(1_u64.checked_shl(shift).map_or(u64::MAX, |width| width - 1));
-        buckets.push((bucket, (least, greatest)));
-        (rest, from, least) = (behind, end, greatest.saturating_add(1));
-    }
-    if len < MANY_PLACES {
-        sort_buckets(&mut buckets);
-    } else {
-        let share = buckets.len().div_ceil(SORTERS);
-        std::thread::scope(|scope| {
-            buckets.chunks_mut(share).for_each(|share| drop(scope.spawn(|| sort_buckets(share))));
-        });
-    }
-    sorted
-}
-
-/// Places that lie together, and the bounds of their hashes.
-type Bucket<'a> = (&'a mut [Place], (u64, u64));
-
-/// Sorts the places in each bucket.
-fn sort_buckets(buckets: &mut [Bucket<'_>]) {
-    let mut copy = Vec::new();
-    for (bucket, bounds) in buckets {
-        copy.clear();
-        copy.extend_from_slice(bucket);
-        let (small, _) = deal(copy.iter().copied(), bucket, *bounds, BUCKET_PLACES);
-        let mut begin = 0;
-        for end in small {
-            bucket[begin..end].sort_unstable();
-            begin = end;
-        }
-    }
-}
-
-/// Deals places out into buckets of about `few`, by the leading bits in which their hashes, of which the `bounds` are known,
-/// differ. Says where each bucket ends, and how many bits are left.
-fn deal(
-    places: impl Iterator<Item = Place> + Clone,
-    into: &mut [Place],
-    bounds: (u64, u64),
-    few: usize,
-) -> (Vec<usize>, u32) {
-    let bits = (into.len() / few).checked_ilog2().unwrap_or(0);
-    let (least, greatest) = bounds;
-    let shift = greatest.saturating_sub(least).checked_ilog2().map_or(0, |top| (top + 1).saturating_sub(bits));
-    let bucket = |place: Place| (hash_of(place) - least).checked_shr(shift).unwrap_or(0) as usize;
-    // First the number of places in each bucket, then where the next one belongs, and in the end where the bucket does.
-    let mut ends = vec![0; 1 << bits];
-    places.clone().for_each(|place| ends[bucket(place)] += 1);
-    let mut start = 0;
-    for end in &mut ends {
-        start += std::mem::replace(end, start);
-    }
-    places.for_each(|place| {
-        let at = &mut ends[bucket(place)];
-        into[*at] = place;
-        *at += 1;
-    });
-    (ends, shift)
 }
 
 fn field(name: &str, data_type: DataType) -> FieldRef {
@@ -373,35 +261,4 @@ pub(crate) fn expiries(batch: &RecordBatch, ttl: Option<Ttl>, now: i64) -> Resul
             _ => Some(fresh),
         })
         .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use millpond_snapshot::hash::key_hash;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn many_places_are_sorted_by_several_threads() {
-        let places = (0..MANY_PLACES as u32 + 77).map(|row| place(key_hash(&row).unwrap(), true, row));
-        let mut expected: Vec<Place> = places.clone().collect();
-        expected.sort_unstable();
-        assert_eq!(sorted(places, Vec::new(), NEAR_PLACES), expected);
-    }
-
-    proptest! {
-        #[test]
-        fn places_are_sorted_however_their_hashes_lie(
-            hashes in prop::collection::vec(prop_oneof![any::<u64>(), 0..9_u64, Just(u64::MAX)], 0..2000),
-            narrow in 0..64_u32,
-        ) {
-            let place = |(row, hash): (usize, &u64)| place(hash >> narrow, hash % 3 > 0, row as u32);
-            let places: Vec<Place> = hashes.iter().enumerate().map(place).collect();
-            let mut expected = places.clone();
-            expected.sort_by_key(|place| (hash_of(*place), is_live(*place), *place as u32));
-            prop_assert_eq!(sorted(places.iter().copied(), vec![9; 999], NEAR_PLACES), expected.clone());
-            prop_assert_eq!(sorted(places.into_iter(), Vec::new(), 64), expected);
-        }
-    }
 }
