@@ -4,8 +4,8 @@
 //! delta never comes before an earlier one. What is small waits for the parts of the worker's other operators and shares an
 //! object with them: the snapshot needs them all before it is one, and a snapshot each second must not be many objects.
 //!
-//! What is large is done by several threads: while two gather rows, one their keys and one the rest, another encodes them, and
-//! chunks that are ready are on their way into the store.
+//! What is large is done by several threads: two gather rows, one their keys and one the rest, and for each of some chunks at once
+//! one encodes them and puts the chunk into the store.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -36,6 +36,9 @@ const BATCH_ROWS: usize = 1 << 16;
 
 /// So many of them are ready before they are encoded.
 const BATCHES_AHEAD: usize = 2;
+
+/// So many chunks of a part are encoded at once.
+const CHUNKS_AT_ONCE: usize = 4;
 
 /// A part, or a chunk, of so many bytes is written at once and shares no object.
 const LARGE: usize = 1 << 20;
@@ -281,45 +284,57 @@ impl Desk {
         }
         let (store, handle) = (&self.store, &self.handle);
         let SortedRows { mut keys, mut values } = rows;
-        let batches = |places: &Range<usize>| {
-            let end = places.end;
-            places.clone().step_by(BATCH_ROWS).map(move |from| from..end.min(from + BATCH_ROWS))
-        };
+        let turns = turns(&chunks);
         std::thread::scope(|scope| {
             let (columns, gathered_columns) = mpsc::sync_channel(BATCHES_AHEAD);
-            let all: Vec<_> = chunks.iter().flat_map(|(_, places)| batches(places)).collect();
+            let all: Vec<_> = turns.iter().map(|turn| turn.places.clone()).collect();
             let gathering = scope.spawn(move || {
                 // Nobody listens any more if something has failed.
                 let _ = all.into_iter().try_for_each(|places| columns.send(values.columns(places)));
             });
             let mut encoding = Vec::new();
-            'chunks: for (range, places) in chunks {
-                let mut encoder = new_encoder()?;
-                let (rows, gathered) = mpsc::sync_channel(BATCHES_AHEAD);
-                encoding.push(scope.spawn(move || {
-                    gathered.into_iter().try_for_each(|batch| encoder.write(&batch))?;
-                    let chunk = encoder.finish(range)?;
-                    if chunk.bytes.len() < LARGE {
-                        return Ok(Encoding::Waiting(chunk));
-                    }
-                    Ok::<_, Error>(Encoding::Stored(handle.block_on(store.put_chunk(chunk))?))
-                }));
-                for places in batches(&places) {
-                    let columns = gathered_columns.recv().map_err(Error::failed)??;
-                    if rows.send(keys.batch(places, columns)?).is_err() {
-                        // It has failed, and says below why. The next columns would be another chunk's.
-                        break 'chunks;
-                    }
+            let mut encoders = BTreeMap::new();
+            for Turn { chunk, places } in turns {
+                let (range, of_chunk) = &chunks[chunk];
+                if places.start == of_chunk.start {
+                    let (mut encoder, range, whole) = (new_encoder()?, *range, of_chunk.len() as u64);
+                    let (rows, gathered) = mpsc::sync_channel(BATCHES_AHEAD);
+                    encoders.insert(chunk, rows);
+                    encoding.push(scope.spawn(move || {
+                        gathered.into_iter().try_for_each(|batch| encoder.write(&batch))?;
+                        // Something else has failed if not all have come.
+                        if encoder.rows() < whole {
+                            return Ok(None);
+                        }
+                        let chunk = encoder.finish(range)?;
+                        if chunk.bytes.len() < LARGE {
+                            return Ok(Some(Encoding::Waiting(chunk)));
+                        }
+                        Ok::<_, Error>(Some(Encoding::Stored(handle.block_on(store.put_chunk(chunk))?)))
+                    }));
+                }
+                let is_last = places.end == of_chunk.end;
+                let columns = gathered_columns.recv().map_err(Error::failed)??;
+                let batch = keys.batch(places, columns)?;
+                if encoders.get(&chunk).is_none_or(|rows| rows.send(batch).is_err()) {
+                    // It has failed, and says below why.
+                    break;
+                }
+                if is_last {
+                    encoders.remove(&chunk);
                 }
             }
-            drop(gathered_columns);
+            drop((encoders, gathered_columns));
             gathering.join().unwrap_or_else(|panic| resume_unwind(panic));
             self.room.set(keys.into_room());
+            let ended =
+                encoding.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
             let mut chunks = Chunks::default();
-            for thread in encoding {
-                match thread.join().unwrap_or_else(|panic| resume_unwind(panic))? {
-                    Encoding::Stored(chunk) => chunks.stored.push(chunk),
-                    Encoding::Waiting(chunk) => chunks.waiting.push(chunk),
+            for encoding in ended.collect::<Result<Vec<_>, _>>()? {
+                match encoding {
+                    Some(Encoding::Stored(chunk)) => chunks.stored.push(chunk),
+                    Some(Encoding::Waiting(chunk)) => chunks.waiting.push(chunk),
+                    None => return Err(Error::failed("a chunk lacks rows")),
                 }
             }
             Ok(chunks)
@@ -360,6 +375,26 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// Rows that are gathered together, and the number of their chunk.
+struct Turn {
+    chunk: usize,
+    places: Range<usize>,
+}
+
+/// All rows of these chunks. Of [some chunks](CHUNKS_AT_ONCE) each has its turn, until they are done.
+fn turns(chunks: &[(HashRange, Range<usize>)]) -> Vec<Turn> {
+    let mut turns: Vec<_> = chunks
+        .iter()
+        .enumerate()
+        .flat_map(|(chunk, (_, Range { start, end }))| {
+            let turn = move |from| Turn { chunk, places: from..(from + BATCH_ROWS).min(*end) };
+            (*start..*end).step_by(BATCH_ROWS).map(turn).enumerate()
+        })
+        .collect();
+    turns.sort_by_key(|(round, turn)| (turn.chunk / CHUNKS_AT_ONCE, *round));
+    turns.into_iter().map(|(_, turn)| turn).collect()
 }
 
 /// The acknowledgement of a part that has been written.
