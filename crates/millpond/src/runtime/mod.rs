@@ -7,6 +7,7 @@
 //! ```
 
 pub(crate) mod attempt;
+mod chunks;
 pub(crate) mod claim;
 pub(crate) mod cluster;
 pub(crate) mod context;

@@ -3,45 +3,25 @@
 //! One thread a worker, and one queue: parts become durable in the order in which they were frozen, so that a later
 //! delta never comes before an earlier one. What is small waits for the parts of the worker's other operators and shares an
 //! object with them: the snapshot needs them all before it is one, and a snapshot each second must not be many objects.
-//!
-//! What is large is done by several threads: two gather rows, one their keys and one the rest, and for each of some chunks at once
-//! one encodes them and puts the chunk into the store.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use millpond_snapshot::chunk::{ChunkEncoder, ChunkKind, ChunkRef, EncodedChunk, StateKind};
+use millpond_snapshot::chunk::{ChunkRef, EncodedChunk, StateKind};
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::{JobName, StateName, Store};
 use tokio::runtime::Handle;
 
+use super::chunks::{ChunkWriter, Chunks, LARGE};
 use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
-use crate::state::order::Room;
-use crate::state::rows::{KeyedRows, SortedRows};
+use crate::state::rows::KeyedRows;
 use crate::state::spill::part::SpilledPart;
-
-/// About how many rows a chunk has at most.
-const CHUNK_ROWS: usize = 1 << 20;
-
-/// Rows that are turned into columns together: what that takes is small, and used again for the next.
-const BATCH_ROWS: usize = 1 << 16;
-
-/// So many of them are ready before they are encoded.
-const BATCHES_AHEAD: usize = 2;
-
-/// So many chunks of a part are encoded at once.
-const CHUNKS_AT_ONCE: usize = 4;
-
-/// A part, or a chunk, of so many bytes is written at once and shares no object.
-const LARGE: usize = 1 << 20;
 
 /// So many bytes of one part are written before more of it are encoded.
 const WAITING_BYTES: usize = 64 << 20;
@@ -80,14 +60,12 @@ impl Writer {
         let (queue, parts) = mpsc::channel::<Part>();
         let operators = Arc::new(AtomicUsize::new(0));
         let mut desk = Desk {
-            store,
-            handle,
+            chunks: ChunkWriter::new(store, handle),
             outbox,
             operators: Arc::clone(&operators),
             epoch: 0,
             seen: BTreeMap::new(),
             held: Vec::new(),
-            room: Cell::default(),
         };
         let thread = std::thread::Builder::new()
             .name(format!("snapshot-{worker}"))
@@ -165,23 +143,9 @@ impl Encoded {
     }
 }
 
-/// Chunks of one state.
-#[derive(Default)]
-struct Chunks {
-    stored: Vec<ChunkRef>,
-    waiting: Vec<EncodedChunk>,
-}
-
-/// What has become of one that was encoded.
-enum Encoding {
-    Stored(ChunkRef),
-    Waiting(EncodedChunk),
-}
-
 /// What the thread works with.
 struct Desk {
-    store: Store,
-    handle: Handle,
+    chunks: ChunkWriter,
     outbox: Outbox,
     operators: Arc<AtomicUsize>,
     /// The epoch of the parts that are held.
@@ -189,7 +153,6 @@ struct Desk {
     /// How many parts there were, of epochs that lack some.
     seen: BTreeMap<u64, usize>,
     held: Vec<Encoded>,
-    room: Cell<Room>,
 }
 
 impl Desk {
@@ -237,14 +200,14 @@ impl Desk {
                 let kinds: Vec<_> = keyed.iter().map(|(_, kind, _)| *kind).collect();
                 spilled.for_each_group(range, |(part, rows)| {
                     for (state, rows) in rows.into_iter().enumerate() {
-                        encoded.add(state, self.encode_rows(&job, kinds[state], rows, part)?);
+                        encoded.add(state, self.chunks.encode(&job, kinds[state], rows, part)?);
                     }
                     // What is not resident may be more than memory holds.
                     if encoded.bytes() >= WAITING_BYTES { self.put(&mut [&mut encoded]) } else { Ok(()) }
                 })?;
             }
             for (state, (_, kind, rows)) in keyed.into_iter().enumerate() {
-                encoded.add(state, self.encode_rows(&job, kind, rows, range)?);
+                encoded.add(state, self.chunks.encode(&job, kind, rows, range)?);
             }
             Ok::<_, Error>(())
         }));
@@ -255,90 +218,6 @@ impl Desk {
         };
         self.outbox.send(encoded.sender.lost(problem));
         None
-    }
-
-    /// Encodes the rows of one state: nothing if nothing changed, several chunks if there are many.
-    fn encode_rows(
-        &self,
-        job: &JobName,
-        state: StateKind,
-        rows: KeyedRows,
-        range: HashRange,
-    ) -> Result<Chunks, Error> {
-        if rows.is_empty() && !rows.whole {
-            return Ok(Chunks::default());
-        }
-        let kind = if rows.whole { ChunkKind::Base } else { ChunkKind::Delta };
-        let mut rows = rows.sorted(self.room.take())?;
-        let chunks = rows.keys.chunks(range, CHUNK_ROWS)?;
-        let schema = rows.batch(0..0)?.schema();
-        let new_encoder = || ChunkEncoder::new(&schema, job.clone(), state, kind);
-        if let [(range, places)] = &chunks[..]
-            && places.len() <= BATCH_ROWS
-        {
-            let mut encoder = new_encoder()?;
-            encoder.write(&rows.batch(places.clone())?)?;
-            drop(rows.values);
-            self.room.set(rows.keys.into_room());
-            return Ok(Chunks { stored: Vec::new(), waiting: vec![encoder.finish(*range)?] });
-        }
-        let (store, handle) = (&self.store, &self.handle);
-        let SortedRows { mut keys, mut values } = rows;
-        let turns = turns(&chunks);
-        std::thread::scope(|scope| {
-            let (columns, gathered_columns) = mpsc::sync_channel(BATCHES_AHEAD);
-            let all: Vec<_> = turns.iter().map(|turn| turn.places.clone()).collect();
-            let gathering = scope.spawn(move || {
-                // Nobody listens any more if something has failed.
-                let _ = all.into_iter().try_for_each(|places| columns.send(values.columns(places)));
-            });
-            let mut encoding = Vec::new();
-            let mut encoders = BTreeMap::new();
-            for Turn { chunk, places } in turns {
-                let (range, of_chunk) = &chunks[chunk];
-                if places.start == of_chunk.start {
-                    let (mut encoder, range, whole) = (new_encoder()?, *range, of_chunk.len() as u64);
-                    let (rows, gathered) = mpsc::sync_channel(BATCHES_AHEAD);
-                    encoders.insert(chunk, rows);
-                    encoding.push(scope.spawn(move || {
-                        gathered.into_iter().try_for_each(|batch| encoder.write(&batch))?;
-                        // Something else has failed if not all have come.
-                        if encoder.rows() < whole {
-                            return Ok(None);
-                        }
-                        let chunk = encoder.finish(range)?;
-                        if chunk.bytes.len() < LARGE {
-                            return Ok(Some(Encoding::Waiting(chunk)));
-                        }
-                        Ok::<_, Error>(Some(Encoding::Stored(handle.block_on(store.put_chunk(chunk))?)))
-                    }));
-                }
-                let is_last = places.end == of_chunk.end;
-                let columns = gathered_columns.recv().map_err(Error::failed)??;
-                let batch = keys.batch(places, columns)?;
-                if encoders.get(&chunk).is_none_or(|rows| rows.send(batch).is_err()) {
-                    // It has failed, and says below why.
-                    break;
-                }
-                if is_last {
-                    encoders.remove(&chunk);
-                }
-            }
-            drop((encoders, gathered_columns));
-            gathering.join().unwrap_or_else(|panic| resume_unwind(panic));
-            self.room.set(keys.into_room());
-            let ended =
-                encoding.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            let mut chunks = Chunks::default();
-            for encoding in ended.collect::<Result<Vec<_>, _>>()? {
-                match encoding {
-                    Some(Encoding::Stored(chunk)) => chunks.stored.push(chunk),
-                    Some(Encoding::Waiting(chunk)) => chunks.waiting.push(chunk),
-                    None => return Err(Error::failed("a chunk lacks rows")),
-                }
-            }
-            Ok(chunks)
-        })
     }
 
     fn write_held(&mut self) {
@@ -369,32 +248,12 @@ impl Desk {
                 chunks.push(chunk);
             }
         }
-        let references = self.handle.block_on(self.store.put_chunks(chunks))?;
+        let references = self.chunks.put(chunks)?;
         for ((part, state), reference) in places.into_iter().zip(references) {
             parts[part].keyed[state].1.push(reference);
         }
         Ok(())
     }
-}
-
-/// Rows that are gathered together, and the number of their chunk.
-struct Turn {
-    chunk: usize,
-    places: Range<usize>,
-}
-
-/// All rows of these chunks. Of [some chunks](CHUNKS_AT_ONCE) each has its turn, until they are done.
-fn turns(chunks: &[(HashRange, Range<usize>)]) -> Vec<Turn> {
-    let mut turns: Vec<_> = chunks
-        .iter()
-        .enumerate()
-        .flat_map(|(chunk, (_, Range { start, end }))| {
-            let turn = move |from| Turn { chunk, places: from..(from + BATCH_ROWS).min(*end) };
-            (*start..*end).step_by(BATCH_ROWS).map(turn).enumerate()
-        })
-        .collect();
-    turns.sort_by_key(|(round, turn)| (turn.chunk / CHUNKS_AT_ONCE, *round));
-    turns.into_iter().map(|(_, turn)| turn).collect()
 }
 
 /// The acknowledgement of a part that has been written.
