@@ -22,7 +22,7 @@ use timely::scheduling::Activator;
 
 use super::emitter::Emitter;
 use super::flow::Flow;
-use super::inlet::{Inlet, Turn};
+use super::inlet::{Inlet, TURN, Turn};
 use super::time::{Path, Time};
 use crate::runtime::failure::{Failure, Reporter};
 use crate::time::EventTime;
@@ -120,10 +120,9 @@ pub(crate) trait Operator: 'static {
         Ok(())
     }
 
-    /// How many records it had best be given at a time, if so many wait: one that looks something up for all of them together
-    /// wants more than were sent together.
-    fn portion(&self) -> usize {
-        0
+    /// Begins to work on what has arrived.
+    fn turn(&self) -> Turn {
+        Turn::begin(TURN, 0)
     }
 
     /// Event time has come to `watermark`: no record at or before it is on its way, but for late ones.
@@ -282,7 +281,7 @@ where
                 return;
             }
             let wake = reporter.guard(|| {
-                let turn = Turn::begin(logic.portion());
+                let turn = logic.turn();
                 let mut more = process(Pass::Arrived(epoch), turn, &mut logic, &mut out)?;
                 let Some(meet) = Time::meet(frontiers) else {
                     ended = true;

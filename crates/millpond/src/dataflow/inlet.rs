@@ -12,8 +12,8 @@ use timely::dataflow::operators::generic::InputHandleCore;
 use super::flow::Flow;
 use super::time::Time;
 
-/// How long an operator works on what has arrived before others get their turn, but for the batch it is at.
-const TURN: Duration = Duration::from_millis(1);
+/// How long an operator mostly works on what has arrived before others get their turn, but for the batch it is at.
+pub(crate) const TURN: Duration = Duration::from_millis(1);
 
 /// What is left of an operator's turn, and how many records it wants at a time.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +23,11 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// If `portion` is not 0, batches wait until there are so many records, for as long as more come, but no longer than a
-    /// turn, and are put together.
-    pub(crate) fn begin(portion: usize) -> Self {
-        Turn { end: Instant::now() + TURN, portion }
+    /// A turn that is over after some `time`. If `portion` is not 0, batches wait until there are so many records, for as long as
+    /// more come, but no longer than [`TURN`], and are put together: one that looks something up for all of them together wants
+    /// more than were sent together.
+    pub(crate) fn begin(time: Duration, portion: usize) -> Self {
+        Turn { end: Instant::now() + time, portion }
     }
 
     fn is_over(self) -> bool {
@@ -167,7 +168,7 @@ mod tests {
                 builder.build(move |_| {
                     move |_frontiers| {
                         let give = |batch: &mut Vec<u64>| seen.borrow_mut().push(batch.clone());
-                        if inlet.drain(0, Turn::begin(portion), give) {
+                        if inlet.drain(0, Turn::begin(TURN, portion), give) {
                             activator.activate();
                         }
                     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::context::{Context, KeyedContext, Timer};
 use super::keyed_core::KeyedCore;
 use crate::dataflow::aligned::{Operator, Outputs, Wake};
+use crate::dataflow::inlet::Turn;
 use crate::runtime::failure::{Failure, UserError, for_each_record};
 use crate::stream::record::{Data, Key, KeyedRecord, Record};
 use crate::time::EventTime;
@@ -90,8 +91,8 @@ impl<K: Key, T: Data, B: Data, P: BroadcastProcess<K, T, B>> Operator for Broadc
         self.core.advance(watermark, out, |timer, context| process.on_timer(timer, context))
     }
 
-    fn portion(&self) -> usize {
-        self.core.portion()
+    fn turn(&self) -> Turn {
+        self.core.turn()
     }
 
     fn poll(&mut self, out: &mut Outputs<Self::Out, Self::Side>) -> Result<Wake, Failure> {

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::context::{KeyedContext, Timer};
 use super::keyed_core::KeyedCore;
 use crate::dataflow::aligned::{Operator, Outputs, Wake};
+use crate::dataflow::inlet::Turn;
 use crate::runtime::failure::{Failure, UserError};
 use crate::stream::record::{Data, Key, KeyedRecord, Record};
 use crate::time::EventTime;
@@ -88,8 +89,8 @@ impl<K: Key, T: Data, P: KeyedProcess<K, T>> Operator for KeyedOperator<K, T, P>
         self.core.advance(watermark, out, |timer, context| process.on_timer(timer, context))
     }
 
-    fn portion(&self) -> usize {
-        self.core.portion()
+    fn turn(&self) -> Turn {
+        self.core.turn()
     }
 
     fn poll(&mut self, out: &mut Outputs<Self::Out, Self::Side>) -> Result<Wake, Failure> {

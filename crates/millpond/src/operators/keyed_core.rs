@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::context::{Context, KeyedContext, TimeDomain, Timer, Timers};
 use super::part::{Frozen, PartSender};
 use crate::dataflow::aligned::{Outputs, Wake};
+use crate::dataflow::inlet::{TURN, Turn};
 use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::{Failure, UserError, for_each_place, name_failing};
 use crate::state::codec;
@@ -132,10 +133,13 @@ impl<K: Key> KeyedCore<K> {
         self.make_room()
     }
 
-    /// How many records to look up together, if so many wait. What the keys of a leaf need is then read once; in memory nothing
-    /// is gained.
-    pub(crate) fn portion(&self) -> usize {
-        if self.states.spills() { (self.states.resident() / RESIDENT_TO_PORTION).min(MOST_TOGETHER) } else { 0 }
+    /// How long to process records, and how many of them to look up together, if so many wait: what the keys of a leaf need is then
+    /// read once; in memory nothing is gained. While a snapshot is copied records get less of the time: the sooner it is done, the
+    /// fewer keys change before they are copied.
+    pub(crate) fn turn(&self) -> Turn {
+        let spills = self.states.spills();
+        let portion = if spills { (self.states.resident() / RESIDENT_TO_PORTION).min(MOST_TOGETHER) } else { 0 };
+        Turn::begin(if self.states.is_copying() { TURN / 4 } else { TURN }, portion)
     }
 
     /// Evicts keys if too many are resident.

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::keyed_core::KeyedCore;
 use crate::dataflow::aligned::{Operator, Outputs, Wake};
+use crate::dataflow::inlet::Turn;
 use crate::runtime::failure::Failure;
 use crate::stream::record::{Data, Key, KeyedRecord, Record};
 use crate::time::EventTime;
@@ -56,8 +57,8 @@ impl<K: Key, T: Data, O: Data, F: FnMut(&T) -> Option<O> + 'static> Operator for
         self.core.advance(watermark, out, |_, _| Ok(()))
     }
 
-    fn portion(&self) -> usize {
-        self.core.portion()
+    fn turn(&self) -> Turn {
+        self.core.turn()
     }
 
     fn poll(&mut self, out: &mut Outputs<Self::Out, Self::Side>) -> Result<Wake, Failure> {
