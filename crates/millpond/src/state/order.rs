@@ -1,6 +1,8 @@
 //! The order of rows in a chunk: by hash, tombstones before the rows that replace them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use super::slabs::OFTEN;
 
 /// A row, and what decides its place in a chunk: its hash, tombstones before the rows that replace them, and the order in
 /// which rows were copied. One number, which is compared in one go.
@@ -49,9 +51,6 @@ pub(crate) struct Room {
 
 /// For more places than these no room is kept if there were never so many for a while: they may not come again soon.
 const MOST_ROOM: usize = 1 << 21;
-
-/// Places that are needed again within this time are needed often.
-const OFTEN: Duration = Duration::from_secs(60);
 
 impl Room {
     /// So many places, each with anything in it.
@@ -207,7 +206,7 @@ mod tests {
             let place = |(row, hash): (usize, &u64)| place(hash >> narrow, hash % 3 > 0, row as u32);
             let places: Vec<Place> = hashes.iter().enumerate().map(place).collect();
             let mut expected = places.clone();
-            expected.sort_by_key(|place| (hash_of(*place), is_live(*place), *place as u32));
+            expected.sort_by_key(|place| (hash_of(*place), is_live(*place), row_of(*place)));
             let mut room = Room { places: vec![9; 999], large: None };
             prop_assert_eq!(sorted(places.iter().copied(), &mut room), expected.clone());
             prop_assert_eq!(sorted_by_parts(places.into_iter(), &mut room, 64), expected);

@@ -215,7 +215,9 @@ impl SortedKeys {
 
     /// The room for the next ones. To be called when the values have been dropped.
     pub(crate) fn into_room(mut self) -> Room {
-        Arc::into_inner(self.order).into_iter().for_each(|places| self.room.give(places));
+        if let Some(places) = Arc::into_inner(self.order) {
+            self.room.give(places);
+        }
         self.room
     }
 

@@ -14,8 +14,8 @@ const SLAB: usize = (1 << 14) - 16;
 /// So many slabs at most are kept of a list if there was none for a while: another one may be far.
 const MOST_SPARE: usize = 128;
 
-/// Lists that are made again within this time are made often.
-const OFTEN: Duration = Duration::from_secs(60);
+/// Lists that are made again within this time are made often: what they were made of is kept.
+pub(super) const OFTEN: Duration = Duration::from_secs(60);
 
 /// Items by number.
 #[derive(Debug)]

@@ -289,17 +289,20 @@ impl<V: StateValue> Store for ValueStore<V> {
         while *budget > 0 {
             match self.tracker.next() {
                 Next::Changed(slot) => {
-                    if self.copy_if_due(slot as usize) {
-                        self.entries[slot as usize].iter_mut().for_each(|entry| entry.mark = Mark::RESTORED);
+                    let at = slot as usize;
+                    if self.copy_if_due(at)
+                        && let Some(entry) = &mut self.entries[at]
+                    {
+                        entry.mark = Mark::RESTORED;
                     }
                 }
                 Next::Removed(slot) => self.copied.push(slot, None, None),
                 Next::Behind(slot) => {
                     let from = slot.map_or(0, |slot| slot as usize + 1);
                     let to = self.entries.len().min(from.saturating_add(*budget));
-                    (from..to).for_each(|at| {
+                    for at in from..to {
                         self.copy_if_due(at);
-                    });
+                    }
                     if to == self.entries.len() {
                         self.tracker.came_to_the_end();
                     } else {
