@@ -2,6 +2,7 @@
 
 use arrow_schema::{DataType, Schema};
 
+use super::pages::MAX_FIXED_BYTES;
 use super::{ChunkKind, StateKind};
 
 /// The key's hash: `UInt64`, not null.
@@ -44,8 +45,13 @@ pub fn check_columns(schema: &Schema, state: StateKind, chunk: ChunkKind) -> Res
         return Err(("columns".into(), problem));
     }
     for field in schema.fields() {
-        if let Some(unknown) = without_parquet_type(field.data_type()) {
-            let problem = format!("Parquet has no {unknown}; say an enum as a struct of optional fields");
+        if let Some(refused) = refused_type(field.data_type()) {
+            let problem = match refused {
+                DataType::FixedSizeBinary(_) => {
+                    format!("{refused}: a binary of fixed size has at most {MAX_FIXED_BYTES} bytes")
+                }
+                _ => format!("Parquet has no {refused}; say an enum as a struct of optional fields"),
+            };
             return Err((format!("column {}", field.name()), problem));
         }
         let (expected, nullable) = match field.name().as_str() {
@@ -70,16 +76,17 @@ pub fn check_columns(schema: &Schema, state: StateKind, chunk: ChunkKind) -> Res
     Ok(())
 }
 
-/// A type, or a part of one, that cannot stand in a Parquet file.
-fn without_parquet_type(data_type: &DataType) -> Option<&DataType> {
+/// A type, or a part of one, that cannot stand in a Parquet file, or in a chunk.
+fn refused_type(data_type: &DataType) -> Option<&DataType> {
     use DataType as T;
     match data_type {
         T::Union(..) | T::RunEndEncoded(..) | T::ListView(_) | T::LargeListView(_) => Some(data_type),
+        T::FixedSizeBinary(bytes) if *bytes > MAX_FIXED_BYTES => Some(data_type),
         T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) | T::Map(item, _) => {
-            without_parquet_type(item.data_type())
+            refused_type(item.data_type())
         }
-        T::Struct(fields) => fields.iter().find_map(|field| without_parquet_type(field.data_type())),
-        T::Dictionary(_, value) => without_parquet_type(value),
+        T::Struct(fields) => fields.iter().find_map(|field| refused_type(field.data_type())),
+        T::Dictionary(_, value) => refused_type(value),
         _ => None,
     }
 }

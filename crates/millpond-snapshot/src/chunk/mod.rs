@@ -17,6 +17,7 @@ mod encode;
 mod guard;
 mod kind;
 mod list;
+mod pages;
 mod put;
 mod read;
 mod reference;

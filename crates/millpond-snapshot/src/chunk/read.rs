@@ -15,6 +15,7 @@ use parquet::file::statistics::Statistics;
 
 use super::columns::{EXPIRES_AT, VALUE, check_columns};
 use super::guard::guarded;
+use super::pages::check_pages;
 use super::{ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
 use crate::hash::HashRange;
 use crate::ids::ChunkHash;
@@ -132,7 +133,7 @@ impl ChunkReader {
     ) -> Result<Self> {
         let file = chunk.path().to_string();
         let corrupt = |field: &str, problem: String| Error::corrupt(&file, field, problem);
-        let open = || ParquetRecordBatchReaderBuilder::try_new(bytes);
+        let open = || ParquetRecordBatchReaderBuilder::try_new(bytes.clone());
         let builder = guarded(&file, "Parquet metadata", open)?;
         let metadata = builder.metadata().clone();
         check_metadata(&file, &metadata, chunk, state)?;
@@ -155,6 +156,10 @@ impl ChunkReader {
         }
         let wanted = |index: &usize| columns.has(schema.field(*index).name());
         let wanted: Vec<usize> = (0..schema.fields().len()).filter(wanted).collect();
+        for column in groups.iter().flat_map(|&group| metadata.row_group(group).columns()) {
+            let check = || check_pages(&bytes, column);
+            guarded(&file, &format!("pages of column {}", column.column_path().string()), check)?;
+        }
         let schema = schema.project(&wanted).map_err(|error| corrupt("columns", error.to_string()))?;
         let schema = Arc::new(schema);
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
