@@ -21,6 +21,7 @@ mod pages;
 mod put;
 mod read;
 mod reference;
+mod thrift;
 
 pub use columns::{DELETED, EXPIRES_AT, HASH, KEY, MAP_KEY, TIMESTAMP, VALUE, check_columns};
 pub use encode::{ChunkEncoder, ChunkMeta, EncodedChunk, encode_chunk};

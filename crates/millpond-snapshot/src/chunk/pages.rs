@@ -4,13 +4,15 @@
 //! a program that cannot have its memory ends. Here the headers are walked first: nothing may claim more than its
 //! bytes can become.
 //!
-//! A header is a Thrift struct in the compact protocol, `PageHeader` in Parquet's `parquet.thrift`; what of it does not
-//! matter here is passed over.
+//! A header is the struct `PageHeader` in Parquet's `parquet.thrift`. What is none is refused: what is passed over here must be what
+//! the decoder passes over, so that nothing is that both do not know.
 
 use std::io::{self, Read};
 
 use parquet::basic::{Compression, Type};
 use parquet::file::metadata::ColumnChunkMetaData;
+
+use super::thrift::{FALSE, I32, STRUCT, TRUE, Thrift};
 
 /// How many bytes a byte of Zstandard can become: a block makes 128 KiB at most and takes four bytes at least
 /// (RFC 8878, sections 3.1.1.2.3 and 3.1.1.2.4).
@@ -31,9 +33,9 @@ pub(super) fn check_pages(file: &[u8], column: &ColumnChunkMetaData) -> Result<(
     let (start, length) = column.byte_range();
     let pages = usize::try_from(start).ok().zip(usize::try_from(length).ok());
     let pages = pages.and_then(|(start, length)| file.get(start..start.checked_add(length)?));
-    let mut rest = Thrift(pages.ok_or("they lie beyond the end of the file")?);
-    while !rest.0.is_empty() {
-        let header = rest.page_header().ok_or("a page header is malformed")?;
+    let mut rest = Thrift::new(pages.ok_or("they lie beyond the end of the file")?);
+    while !rest.is_empty() {
+        let header = PageHeader::read(&mut rest).ok_or("a page header is malformed")?;
         let page = usize::try_from(header.compressed).ok().and_then(|length| rest.take(length));
         let page =
             page.ok_or_else(|| format!("a page claims {} bytes, more than there are", header.compressed))?;
@@ -109,7 +111,7 @@ impl PageHeader {
         // Three numbers of at most ten bytes each: the size of a block, the parts of a block, and how many there are.
         let mut beginning = Vec::with_capacity(30);
         bytes.take(30).read_to_end(&mut beginning).ok()?;
-        let mut numbers = Thrift(&beginning);
+        let mut numbers = Thrift::new(&beginning);
         numbers.varint()?;
         numbers.varint()?;
         numbers.varint()
@@ -124,35 +126,24 @@ fn within(claimed: i64, most: u64, what: &str) -> Result<(), String> {
     Err(format!("a page claims {claimed} {what}, and can have {most} at most"))
 }
 
-/// What is left of bytes in Thrift's compact protocol. `None` means that they are malformed, or are none of a page header:
-/// what is passed over here must be what the decoder passes over, so that nothing is that both do not know.
-struct Thrift<'a>(&'a [u8]);
-
-// Types of the compact protocol.
-const TRUE: u8 = 1;
-const FALSE: u8 = 2;
-const I32: u8 = 5;
-const I64: u8 = 6;
-const BINARY: u8 = 8;
-const STRUCT: u8 = 12;
-
 // Fields of the structs in a page header, the first one being 1.
 const DATA: &[u8] = &[I32, I32, I32, I32, STRUCT];
 const DICTIONARY: &[u8] = &[I32, I32, TRUE];
 const DATA_V2: &[u8] = &[I32, I32, I32, I32, I32, I32, TRUE, STRUCT];
 
-impl<'a> Thrift<'a> {
-    fn page_header(&mut self) -> Option<PageHeader> {
+impl PageHeader {
+    /// Takes a header off the front. `None` means that it is malformed.
+    fn read(from: &mut Thrift<'_>) -> Option<Self> {
         let mut sizes = [None; 5];
         let [mut data, mut dictionary, mut data_v2] = [Numbers::default(); 3];
         let mut last = 0;
-        while let Some((field, kind)) = self.field(last)? {
+        while let Some((field, kind)) = from.field(last)? {
             match (field, kind) {
-                (1..=4, I32) => sizes[field] = Some(self.zigzag()?),
-                (5, STRUCT) => data = self.numbers(DATA)?,
-                (6, STRUCT) => self.flat()?,
-                (7, STRUCT) => dictionary = self.numbers(DICTIONARY)?,
-                (8, STRUCT) => data_v2 = self.numbers(DATA_V2)?,
+                (1..=4, I32) => sizes[field] = Some(from.zigzag()?),
+                (5, STRUCT) => data = numbers(from, DATA)?,
+                (6, STRUCT) => from.pass(STRUCT)?,
+                (7, STRUCT) => dictionary = numbers(from, DICTIONARY)?,
+                (8, STRUCT) => data_v2 = numbers(from, DATA_V2)?,
                 _ => return None,
             }
             last = field;
@@ -160,83 +151,22 @@ impl<'a> Thrift<'a> {
         let [_, _, uncompressed, compressed, _] = sizes;
         Some(PageHeader { uncompressed: uncompressed?, compressed: compressed?, data, dictionary, data_v2 })
     }
+}
 
-    /// Reads a struct of these fields for its numbers; a truth value is 0 or 1.
-    fn numbers(&mut self, kinds: &[u8]) -> Option<Numbers> {
-        let mut numbers = Numbers::default();
-        let mut last = 0;
-        while let Some((field, kind)) = self.field(last)? {
-            match (*kinds.get(field - 1)?, kind) {
-                (I32, I32) => numbers[field] = Some(self.zigzag()?),
-                (TRUE, TRUE | FALSE) => numbers[field] = Some(i64::from(kind == TRUE)),
-                (STRUCT, STRUCT) => self.flat()?,
-                _ => return None,
-            }
-            last = field;
+/// Reads a struct of these fields for its numbers; a truth value is 0 or 1.
+fn numbers(from: &mut Thrift<'_>, kinds: &[u8]) -> Option<Numbers> {
+    let mut numbers = Numbers::default();
+    let mut last = 0;
+    while let Some((field, kind)) = from.field(last)? {
+        match (*kinds.get(field - 1)?, kind) {
+            (I32, I32) => numbers[field] = Some(from.zigzag()?),
+            (TRUE, TRUE | FALSE) => numbers[field] = Some(i64::from(kind == TRUE)),
+            (STRUCT, STRUCT) => from.pass(STRUCT)?,
+            _ => return None,
         }
-        Some(numbers)
+        last = field;
     }
-
-    /// Passes over a struct that has no other in it, such as statistics.
-    fn flat(&mut self) -> Option<()> {
-        let mut last = 0;
-        while let Some((field, kind)) = self.field(last)? {
-            match kind {
-                TRUE | FALSE => {}
-                I32 | I64 => drop(self.varint()?),
-                BINARY => {
-                    let length = self.varint()?;
-                    self.take(usize::try_from(length).ok()?)?;
-                }
-                _ => return None,
-            }
-            last = field;
-        }
-        Some(())
-    }
-
-    /// The number and type of a struct's next field, or `Some(None)` at its end. Numbers rise, so that none stands
-    /// there twice.
-    fn field(&mut self, last: usize) -> Option<Option<(usize, u8)>> {
-        let byte = self.byte()?;
-        if byte == 0 {
-            return Some(None);
-        }
-        let field = match byte >> 4 {
-            0 => usize::try_from(self.zigzag()?).ok()?,
-            further => last + usize::from(further),
-        };
-        (field > last && field <= 64).then_some(Some((field, byte & 0x0f)))
-    }
-
-    fn zigzag(&mut self) -> Option<i64> {
-        let number = self.varint()?;
-        Some((number >> 1) as i64 ^ -((number & 1) as i64))
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(byte)
-    }
-
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
+    Some(numbers)
 }
 
 #[cfg(test)]
@@ -292,10 +222,10 @@ mod tests {
                     let column = metadata.row_group(0).column(0);
                     check_pages(&bytes, column).unwrap();
                     let (start, length) = column.byte_range();
-                    let mut rest = Thrift(&bytes[start as usize..][..length as usize]);
+                    let mut rest = Thrift::new(&bytes[start as usize..][..length as usize]);
                     let mut found = 0;
-                    while !rest.0.is_empty() {
-                        let header = rest.page_header().unwrap();
+                    while !rest.is_empty() {
+                        let header = PageHeader::read(&mut rest).unwrap();
                         let page = rest.take(header.compressed as usize).unwrap();
                         found += header.lengths(page, compression != Compression::UNCOMPRESSED, column).unwrap();
                     }
@@ -323,11 +253,11 @@ mod tests {
     fn a_header_that_the_decoder_could_take_for_another_is_refused() {
         // A field of a kind that it does not have, one that stands there twice, and one that nobody knows.
         let good = [0x15, 0, 0x15, 2, 0x15, 2, 0];
-        assert!(Thrift(&good).page_header().is_some());
+        assert!(PageHeader::read(&mut Thrift::new(&good)).is_some());
         for bad in
             [&[0x15, 0, 0x13, 2, 0x15, 2, 0][..], &[0x15, 0, 0x15, 2, 0x05, 4, 2, 0x15, 2, 0], &[0x95, 2, 0]]
         {
-            assert!(Thrift(bad).page_header().is_none(), "{bad:?}");
+            assert!(PageHeader::read(&mut Thrift::new(bad)).is_none(), "{bad:?}");
         }
     }
 }

@@ -16,6 +16,7 @@ use parquet::file::statistics::Statistics;
 use super::columns::{EXPIRES_AT, VALUE, check_columns};
 use super::guard::guarded;
 use super::pages::check_pages;
+use super::thrift::check_footer;
 use super::{ChunkRef, FORMAT_VERSION, MAX_CHUNK_BYTES, StateKind};
 use crate::hash::HashRange;
 use crate::ids::ChunkHash;
@@ -133,6 +134,7 @@ impl ChunkReader {
     ) -> Result<Self> {
         let file = chunk.path().to_string();
         let corrupt = |field: &str, problem: String| Error::corrupt(&file, field, problem);
+        check_footer(&bytes).ok_or_else(|| corrupt("Parquet metadata", "malformed".to_owned()))?;
         let open = || ParquetRecordBatchReaderBuilder::try_new(bytes.clone());
         let builder = guarded(&file, "Parquet metadata", open)?;
         let metadata = builder.metadata().clone();
