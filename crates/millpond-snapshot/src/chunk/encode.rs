@@ -107,12 +107,27 @@ impl ChunkEncoder {
     /// [`Error::InvalidInput`] if the columns are not those of the state's kind, or if a type cannot be
     /// stored in Parquet.
     pub fn new(schema: &SchemaRef, job: JobName, state: StateKind, kind: ChunkKind) -> Result<Self> {
+        Self::with_room(schema, job, state, kind, 0)
+    }
+
+    /// [`ChunkEncoder::new`] with room for so many bytes at once, where they are many: growing copies them.
+    ///
+    /// # Errors
+    /// As [`ChunkEncoder::new`].
+    pub fn with_room(
+        schema: &SchemaRef,
+        job: JobName,
+        state: StateKind,
+        kind: ChunkKind,
+        room: usize,
+    ) -> Result<Self> {
         let schema = if kind == ChunkKind::Base { without_deleted(schema) } else { schema.clone() };
         check_columns(&schema, state, kind).map_err(|(field, problem)| {
             Error::InvalidInput(format!("cannot write a chunk: {field}: {problem}"))
         })?;
         let properties = properties(&schema, state)?;
-        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(not_encodable)?;
+        let room = Vec::with_capacity(room);
+        let writer = ArrowWriter::try_new(room, schema.clone(), Some(properties)).map_err(not_encodable)?;
         Ok(ChunkEncoder { job, state, kind, schema, id: random_id()?, writer, rows: 0, hashes: None })
     }
 

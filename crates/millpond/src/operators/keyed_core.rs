@@ -17,7 +17,7 @@ use crate::runtime::failure::{Failure, UserError, for_each_place, name_failing};
 use crate::state::codec;
 use crate::state::descriptor::StateDeclaration;
 use crate::state::evolution::Values;
-use crate::state::keyed::KeyedStates;
+use crate::state::keyed::{CopiedRows, KeyedStates};
 use crate::state::keys::Slot;
 use crate::state::operator::OperatorListState;
 use crate::state::setup::KeyedSetup;
@@ -29,6 +29,8 @@ use crate::time::EventTime;
 const COPY_TIME: Duration = Duration::from_millis(1);
 /// Rows that are copied between two looks at the clock.
 const COPY_SLICE: usize = 1 << 9;
+/// How long nothing is copied while the writer is behind and no record comes.
+const WRITER_INTERVAL: Duration = Duration::from_millis(1);
 /// Keys that are brought near together before their timers fire.
 const TIMERS_AHEAD: usize = 256;
 /// Records that are looked up together where keys are on disk, at most,
@@ -85,7 +87,7 @@ impl<K: Key> KeyedCore<K> {
         });
         setup.cursor.set_now(context.clock.now());
         let keys = setup.keys::<K>();
-        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
+        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys, context.range());
         states.spill_to(context.backend.spill(), context.range());
         if let Err(error) = context.restored.keyed(operator, context.range(), &mut states, &context.handle) {
             context.build_failed(operator, error);
@@ -124,8 +126,8 @@ impl<K: Key> KeyedCore<K> {
         let KeyedCore { states, slots, timers, now, .. } = self;
         states.look_up(batch.iter().map(|record| (record.hash, &record.key)), slots).map_err(Failure::new)?;
         let (watermark, now) = (self.watermark.max(self.floor), *now);
-        for_each_place(batch, |place, KeyedRecord { key, record: Record { timestamp, value }, .. }| {
-            states.select(slots[place]);
+        for_each_place(batch, |place, KeyedRecord { key, hash, record: Record { timestamp, value } }| {
+            states.select(slots[place], *hash);
             let plain = Context { out, timestamp: *timestamp, watermark, now };
             logic(value, &mut KeyedContext { plain, key, timers })
         })?;
@@ -139,7 +141,7 @@ impl<K: Key> KeyedCore<K> {
     pub(crate) fn turn(&self) -> Turn {
         let spills = self.states.spills();
         let portion = if spills { (self.states.resident() / RESIDENT_TO_PORTION).min(MOST_TOGETHER) } else { 0 };
-        Turn::begin(if self.states.is_copying() { TURN / 4 } else { TURN }, portion)
+        Turn::begin(if self.is_to_copy() { TURN / 4 } else { TURN }, portion)
     }
 
     /// Evicts keys if too many are resident.
@@ -202,14 +204,19 @@ impl<K: Key> KeyedCore<K> {
         if self.states.sweep() {
             wake = wake.or(Wake::After(SWEEP_INTERVAL));
         }
+        let begun = Instant::now();
+        while self.is_to_copy() && begun.elapsed() < COPY_TIME {
+            self.copy(COPY_SLICE);
+        }
         if self.states.is_copying() {
-            let begun = Instant::now();
-            while self.states.is_copying() && begun.elapsed() < COPY_TIME {
-                self.copy(COPY_SLICE);
-            }
-            wake = if self.states.is_copying() { Wake::Soon } else { wake };
+            wake = wake.or(if self.is_to_copy() { Wake::Soon } else { Wake::After(WRITER_INTERVAL) });
         }
         Ok(wake)
+    }
+
+    /// Whether a snapshot is being copied, and the writer keeps up with it.
+    fn is_to_copy(&self) -> bool {
+        self.states.is_copying() && !self.part.context().writer.is_behind()
     }
 
     fn fire<O: Data, S: Data>(
@@ -254,7 +261,7 @@ impl<K: Key> KeyedCore<K> {
                     states.touch(slots);
                     store.borrow().touch(slots);
                     for slot in slots {
-                        states.select(*slot);
+                        states.revisit(*slot);
                         if store.borrow_mut().take(time, *slot) {
                             at.set((time, *slot));
                             let plain = Context { out, timestamp: time, watermark, now };
@@ -272,7 +279,7 @@ impl<K: Key> KeyedCore<K> {
 
     /// Marks the snapshot of `epoch`; the copying follows in slices.
     pub(crate) fn end_epoch(&mut self, epoch: u64, watermark: EventTime) -> Result<(), Failure> {
-        if self.states.is_copying() {
+        while self.states.is_copying() {
             self.copy(usize::MAX);
         }
         let range = self.part.context().range();
@@ -285,13 +292,21 @@ impl<K: Key> KeyedCore<K> {
     }
 
     fn copy(&mut self, budget: usize) {
-        if let Some(rows) = self.states.copy_slice(budget)
-            && let Some(frozen) = self.frozen.take()
-        {
-            let states = self.states.declarations().map(|state| (state.name.clone(), state.kind));
-            let keyed = states.zip(rows).map(|((name, kind), rows)| (name, kind, rows)).collect();
-            let spilled = self.states.take_spilled();
-            self.part.write(frozen, spilled, keyed);
+        let Some(copied) = self.states.copy_slice(budget) else { return };
+        let states = self.states.declarations().map(|state| (state.name.clone(), state.kind));
+        match copied {
+            CopiedRows::Stretch(rows) => {
+                let kinds: Vec<_> = states.map(|(_, kind)| kind).collect();
+                let rows = rows.into_iter().map(|(state, rows)| (state, kinds[state], rows));
+                self.part.write_stretch(rows.collect());
+            }
+            CopiedRows::Rest(rows) => {
+                let keyed = states.zip(rows).map(|((name, kind), rows)| (name, kind, rows)).collect();
+                let spilled = self.states.take_spilled();
+                if let Some(frozen) = self.frozen.take() {
+                    self.part.write(frozen, spilled, keyed);
+                }
+            }
         }
     }
 }

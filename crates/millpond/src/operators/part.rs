@@ -10,7 +10,7 @@ use millpond_snapshot::chunk::StateKind;
 use crate::runtime::context::WorkerContext;
 use crate::runtime::failure::Failure;
 use crate::runtime::message::{Acknowledgement, StatePart, ToCoordinator};
-use crate::runtime::writer::Part;
+use crate::runtime::writer::{Part, Stretch};
 use crate::state::rows::KeyedRows;
 use crate::state::setup::{OperatorSetup, RegisteredOperatorState};
 use crate::state::spill::part::SpilledPart;
@@ -71,7 +71,17 @@ impl PartSender {
         }));
     }
 
-    /// Hands the part of a subtask with keyed state to the writer.
+    /// Hands a stretch of the part of a subtask with keyed state to the writer.
+    pub(crate) fn write_stretch(&self, rows: Vec<(usize, StateKind, KeyedRows)>) {
+        self.context.writer.submit_stretch(Stretch {
+            job: self.context.job.clone(),
+            operator: self.operator,
+            range: self.context.range(),
+            rows,
+        });
+    }
+
+    /// Hands the part of a subtask with keyed state to the writer, or what is left of it.
     pub(crate) fn write(
         &self,
         frozen: Frozen,

@@ -1,28 +1,19 @@
 //! The rows of one state as chunks.
 //!
-//! What is large is done by several threads: two gather rows, one their keys and one the rest, and for each of some chunks at once
-//! one encodes them and puts the chunk into the store.
+//! Rows come in the order of hashes, all at once or stretch by stretch, and are encoded before the next come. What that takes is small,
+//! and used again for the next.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::ops::Range;
-use std::panic::resume_unwind;
-use std::sync::mpsc;
 
 use millpond_snapshot::chunk::{ChunkEncoder, ChunkKind, ChunkRef, EncodedChunk, StateKind};
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::{JobName, Store};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::state::order::Room;
-use crate::state::rows::{KeyedRows, SortedRows};
-
-/// So many batches are ready before they are encoded.
-const BATCHES_AHEAD: usize = 2;
-
-/// So many chunks of a part are encoded at once.
-const CHUNKS_AT_ONCE: usize = 4;
+use crate::state::rows::KeyedRows;
 
 /// A part, or a chunk, of so many bytes is written at once and shares no object.
 pub(super) const LARGE: usize = 1 << 20;
@@ -30,15 +21,19 @@ pub(super) const LARGE: usize = 1 << 20;
 /// What rows are divided into.
 #[derive(Clone, Copy)]
 struct Sizes {
-    /// About how many rows a chunk has at most.
-    chunk_rows: usize,
-    /// Rows that are turned into columns together: what that takes is small, and used again for the next.
+    /// A chunk ends once it has so many rows, or so many bytes.
+    chunk_rows: u64,
+    chunk_bytes: u64,
+    /// Rows that are turned into columns together.
     batch_rows: usize,
     /// A chunk of so many bytes is an object of its own.
     large: usize,
 }
 
-const SIZES: Sizes = Sizes { chunk_rows: 1 << 20, batch_rows: 1 << 16, large: LARGE };
+const SIZES: Sizes = Sizes { chunk_rows: 1 << 20, chunk_bytes: 64 << 20, batch_rows: 1 << 16, large: LARGE };
+
+/// Room for the bytes of the first chunk of a state that has more than one batch. What of it is not needed is never touched.
+const FIRST_ROOM: usize = 32 << 20;
 
 /// Makes chunks and puts them into the store.
 pub(super) struct ChunkWriter {
@@ -56,10 +51,36 @@ pub(super) struct Chunks {
     pub(super) waiting: Vec<EncodedChunk>,
 }
 
-/// What has become of a chunk that was encoded.
-enum Encoding {
-    Stored(ChunkRef),
-    Waiting(EncodedChunk),
+/// The chunks that are made of the rows of one state.
+pub(super) struct ChunkStream {
+    job: JobName,
+    state: StateKind,
+    kind: ChunkKind,
+    /// What the chunk at hand, and those after it, are about.
+    range: HashRange,
+    /// The chunk at hand, and its greatest hash.
+    encoder: Option<ChunkEncoder>,
+    last: u64,
+    /// Room for its bytes.
+    room: usize,
+    /// Those before it, which are being put into the store.
+    ended: Vec<JoinHandle<millpond_snapshot::Result<ChunkRef>>>,
+}
+
+impl ChunkStream {
+    /// Begins with what is about `range`.
+    pub(super) fn new(job: JobName, state: StateKind, kind: ChunkKind, range: HashRange) -> Self {
+        let (last, room) = (range.start(), FIRST_ROOM);
+        ChunkStream { job, state, kind, range, encoder: None, last, room, ended: Vec::new() }
+    }
+
+    /// What the chunk at hand is about, if it is the last one or ends with its greatest hash.
+    fn range_of_chunk(&mut self, is_last: bool) -> Result<HashRange, Error> {
+        let end = if is_last { self.range.end() } else { self.last };
+        let range = HashRange::new(self.range.start(), end);
+        self.range = HashRange::new(end.saturating_add(1), self.range.end()).unwrap_or(self.range);
+        range.ok_or_else(|| Error::failed("rows of a snapshot are outside their hash range"))
+    }
 }
 
 impl ChunkWriter {
@@ -84,97 +105,66 @@ impl ChunkWriter {
             return Ok(Chunks::default());
         }
         let kind = if rows.whole { ChunkKind::Base } else { ChunkKind::Delta };
-        let mut rows = rows.sorted(self.room.take())?;
-        let chunks = rows.keys.chunks(range, self.sizes.chunk_rows)?;
-        let schema = rows.batch(0..0)?.schema();
-        let new_encoder = || ChunkEncoder::new(&schema, job.clone(), state, kind);
-        if let [(range, places)] = &chunks[..]
-            && places.len() <= self.sizes.batch_rows
-        {
-            let mut encoder = new_encoder()?;
-            encoder.write(&rows.batch(places.clone())?)?;
-            drop(rows.values);
-            self.room.set(rows.keys.into_room());
-            return Ok(Chunks { stored: Vec::new(), waiting: vec![encoder.finish(*range)?] });
+        let mut stream = ChunkStream::new(job.clone(), state, kind, range);
+        if rows.len() <= self.sizes.batch_rows {
+            stream.room = 0;
         }
-        let (store, handle, large) = (&self.store, &self.handle, self.sizes.large);
-        let SortedRows { mut keys, mut values } = rows;
-        let turns = turns(&chunks, self.sizes.batch_rows);
-        std::thread::scope(|scope| {
-            let (columns, gathered_columns) = mpsc::sync_channel(BATCHES_AHEAD);
-            let all: Vec<_> = turns.iter().map(|turn| turn.places.clone()).collect();
-            let gathering = scope.spawn(move || {
-                // Nobody listens any more if something has failed.
-                let _ = all.into_iter().try_for_each(|places| columns.send(values.columns(places)));
-            });
-            let mut encoding = Vec::new();
-            let mut encoders = BTreeMap::new();
-            for Turn { chunk, places } in turns {
-                let (range, of_chunk) = &chunks[chunk];
-                if places.start == of_chunk.start {
-                    let (mut encoder, range, whole) = (new_encoder()?, *range, of_chunk.len() as u64);
-                    let (rows, gathered) = mpsc::sync_channel(BATCHES_AHEAD);
-                    encoders.insert(chunk, rows);
-                    encoding.push(scope.spawn(move || {
-                        gathered.into_iter().try_for_each(|batch| encoder.write(&batch))?;
-                        // Something else has failed if not all have come.
-                        if encoder.rows() < whole {
-                            return Ok(None);
-                        }
-                        let chunk = encoder.finish(range)?;
-                        if chunk.bytes.len() < large {
-                            return Ok(Some(Encoding::Waiting(chunk)));
-                        }
-                        Ok::<_, Error>(Some(Encoding::Stored(handle.block_on(store.put_chunk(chunk))?)))
-                    }));
-                }
-                let is_last = places.end == of_chunk.end;
-                let columns = gathered_columns.recv().map_err(Error::failed)??;
-                let batch = keys.batch(places, columns)?;
-                if encoders.get(&chunk).is_none_or(|rows| rows.send(batch).is_err()) {
-                    // It has failed, and says below why.
-                    break;
-                }
-                if is_last {
-                    encoders.remove(&chunk);
-                }
-            }
-            drop((encoders, gathered_columns));
-            gathering.join().unwrap_or_else(|panic| resume_unwind(panic));
-            self.room.set(keys.into_room());
-            let ended =
-                encoding.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            let mut chunks = Chunks::default();
-            for encoding in ended.collect::<Result<Vec<_>, _>>()? {
-                match encoding {
-                    Some(Encoding::Stored(chunk)) => chunks.stored.push(chunk),
-                    Some(Encoding::Waiting(chunk)) => chunks.waiting.push(chunk),
-                    None => return Err(Error::failed("a chunk lacks rows")),
-                }
-            }
-            Ok(chunks)
-        })
+        self.add(&mut stream, rows)?;
+        self.end(stream)
     }
-}
 
-/// Rows that are gathered together, and the number of their chunk.
-struct Turn {
-    chunk: usize,
-    places: Range<usize>,
-}
+    /// Adds the next rows of a state. Each chunk is put into the store once there are rows for another one.
+    pub(super) fn add(&self, stream: &mut ChunkStream, rows: KeyedRows) -> Result<(), Error> {
+        let mut rows = rows.sorted(self.room.take())?;
+        let full = |encoder: &mut ChunkEncoder| {
+            encoder.rows() >= self.sizes.chunk_rows || encoder.bytes() >= self.sizes.chunk_bytes
+        };
+        for places in rows.batches(self.sizes.batch_rows) {
+            let last = rows.last_hash(&places);
+            if last.is_some()
+                && let Some(encoder) = stream.encoder.take_if(full)
+            {
+                let chunk = encoder.finish(stream.range_of_chunk(false)?)?;
+                // A little more than this one has.
+                stream.room = chunk.bytes.len() / 7 * 8;
+                let store = self.store.clone();
+                stream.ended.push(self.handle.spawn(async move { store.put_chunk(chunk).await }));
+            }
+            let batch = rows.batch(places)?;
+            let encoder = match &mut stream.encoder {
+                Some(encoder) => encoder,
+                none => none.insert(ChunkEncoder::with_room(
+                    &batch.schema(),
+                    stream.job.clone(),
+                    stream.state,
+                    stream.kind,
+                    stream.room,
+                )?),
+            };
+            encoder.write(&batch)?;
+            stream.last = last.unwrap_or(stream.last);
+        }
+        self.room.set(rows.into_room());
+        Ok(())
+    }
 
-/// All rows of these chunks, so many at a time. Of [some chunks](CHUNKS_AT_ONCE) each has its turn, until they are done.
-fn turns(chunks: &[(HashRange, Range<usize>)], rows: usize) -> Vec<Turn> {
-    let mut turns: Vec<_> = chunks
-        .iter()
-        .enumerate()
-        .flat_map(|(chunk, (_, Range { start, end }))| {
-            let turn = move |from| Turn { chunk, places: from..(from + rows).min(*end) };
-            (*start..*end).step_by(rows).map(turn).enumerate()
-        })
-        .collect();
-    turns.sort_by_key(|(round, turn)| (turn.chunk / CHUNKS_AT_ONCE, *round));
-    turns.into_iter().map(|(_, turn)| turn).collect()
+    /// Ends a state whose rows have all been added.
+    pub(super) fn end(&self, mut stream: ChunkStream) -> Result<Chunks, Error> {
+        let mut chunks = Chunks::default();
+        let last = match stream.encoder.take() {
+            Some(encoder) => Some(encoder.finish(stream.range_of_chunk(true)?)?),
+            None => None,
+        };
+        for ended in stream.ended {
+            chunks.stored.push(self.handle.block_on(ended).map_err(Error::failed)??);
+        }
+        match last {
+            Some(chunk) if chunk.bytes.len() < self.sizes.large => chunks.waiting.push(chunk),
+            Some(chunk) => chunks.stored.push(self.handle.block_on(self.store.put_chunk(chunk))?),
+            None => {}
+        }
+        Ok(chunks)
+    }
 }
 
 #[cfg(test)]
@@ -199,27 +189,36 @@ mod tests {
     /// Rows whose keys are their hashes and whose values their numbers.
     struct Numbers {
         hashes: Slabs<u64>,
+        numbers: Vec<u64>,
         deleted: Slabs<bool>,
-        /// Taking this row fails.
-        bad: Option<u32>,
+        /// Taking the row of this number fails.
+        bad: Option<u64>,
+    }
+
+    fn hash(number: u64) -> u64 {
+        key_hash(&number).unwrap()
     }
 
     impl Numbers {
-        fn of(rows: usize, bad: Option<u32>) -> Self {
-            let hashes = (0..rows as u64).map(|row| key_hash(&row).unwrap()).collect();
-            Numbers { hashes, deleted: (0..rows).map(|_| false).collect(), bad }
+        /// Of so many rows those of a stretch of so many.
+        fn of(rows: u64, (stretch, stretches): (usize, usize), bad: Option<u64>) -> Self {
+            let range = HashRange::of_worker(stretch, stretches);
+            let numbers: Vec<u64> = (0..rows).filter(|number| range.contains(hash(*number))).collect();
+            let hashes = numbers.iter().map(|number| hash(*number)).collect();
+            Numbers { hashes, deleted: numbers.iter().map(|_| false).collect(), numbers, bad }
         }
 
         fn column(
             &self,
             name: &str,
             order: &[u32],
-            number: impl Fn(u32) -> u64,
+            column: impl Fn(u64) -> u64,
         ) -> Result<(FieldRef, ArrayRef), Error> {
-            if order.iter().any(|row| Some(*row) == self.bad) {
+            let numbers = order.iter().map(|row| self.numbers[*row as usize]);
+            if numbers.clone().any(|number| Some(number) == self.bad) {
                 return Err(Error::job("a bad row"));
             }
-            let column = UInt64Array::from_iter_values(order.iter().map(|row| number(*row)));
+            let column = UInt64Array::from_iter_values(numbers.map(column));
             Ok((Arc::new(Field::new(name, DataType::UInt64, name == "value")), Arc::new(column)))
         }
     }
@@ -229,27 +228,35 @@ mod tests {
             &self.hashes
         }
         fn take_column(&mut self, order: &[u32]) -> Result<(FieldRef, ArrayRef), Error> {
-            self.column("key", order, |row| self.hashes[row as usize])
+            self.column("key", order, hash)
         }
     }
 
     impl Rows for Numbers {
         fn take_columns(&mut self, order: &[u32]) -> Result<Vec<(FieldRef, ArrayRef)>, Error> {
-            Ok(vec![self.column("value", order, u64::from)?])
+            Ok(vec![self.column("value", order, |number| number)?])
         }
         fn deleted(&self) -> &Slabs<bool> {
             &self.deleted
         }
     }
 
-    /// Writes rows; gives those that can be read then, and how many objects there are.
-    fn written(sizes: Sizes, keys: Numbers, rows: Numbers) -> (Result<Vec<(u64, u64)>, Error>, usize) {
+    /// Writes rows, stretch by stretch if there are several; gives those that can be read then, and how many objects there are.
+    fn written(sizes: Sizes, stretches: Vec<(Numbers, Numbers)>) -> (Result<Vec<(u64, u64)>, Error>, usize) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let store = Store::over(Arc::clone(&objects), "memory://chunks");
         let writer = ChunkWriter { sizes, ..ChunkWriter::new(store.clone(), runtime.handle().clone()) };
-        let rows = KeyedRows { keys: Box::new(keys), rows: Box::new(rows), whole: true };
-        let chunks = writer.encode(&"job".parse().unwrap(), StateKind::Value, rows, HashRange::FULL);
+        let (job, state) = ("job".parse().unwrap(), StateKind::Value);
+        let keyed = |(keys, rows)| KeyedRows { keys: Box::new(keys), rows: Box::new(rows), whole: true };
+        let mut rows: Vec<_> = stretches.into_iter().map(keyed).collect();
+        let chunks = if rows.len() == 1 {
+            writer.encode(&job, state, rows.remove(0), HashRange::FULL)
+        } else {
+            let mut stream = ChunkStream::new(job, state, ChunkKind::Base, HashRange::FULL);
+            let added = rows.into_iter().try_for_each(|rows| writer.add(&mut stream, rows));
+            added.and_then(|()| writer.end(stream))
+        };
         let read = chunks.and_then(|mut chunks| {
             chunks.stored.extend(writer.put(chunks.waiting)?);
             let mut found = Vec::new();
@@ -276,24 +283,30 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn chunks_have_each_row_once_in_order_or_the_part_fails(
-            rows in 0..400_usize,
-            chunk_rows in 1..90_usize,
+            rows in 0..400_u64,
+            chunk_rows in 1..90_u64,
+            chunk_bytes in prop::sample::select(vec![1, 64 << 20]),
             batch_rows in 1..40_usize,
             large in prop::sample::select(vec![1, LARGE]),
-            bad in prop::option::of((0..400_u32, any::<bool>())),
+            stretches in 1..9_usize,
+            bad in prop::option::of((0..400_u64, any::<bool>())),
         ) {
-            let sizes = Sizes { chunk_rows, batch_rows, large };
-            let bad = bad.filter(|(row, _)| (*row as usize) < rows);
-            let of = |keys| Numbers::of(rows, bad.filter(|(_, of_keys)| *of_keys == keys).map(|(row, _)| row));
-            let (found, objects) = written(sizes, of(true), of(false));
-            let mut expected: Vec<(u64, u64)> = (0..rows as u64).map(|row| (key_hash(&row).unwrap(), row)).collect();
+            let sizes = Sizes { chunk_rows, chunk_bytes, batch_rows, large };
+            let bad = bad.filter(|(number, _)| *number < rows);
+            let of = |stretch, keys| {
+                let bad = bad.filter(|(_, of_keys)| *of_keys == keys).map(|(number, _)| number);
+                Numbers::of(rows, (stretch, stretches), bad)
+            };
+            let stretches = (0..stretches).map(|stretch| (of(stretch, true), of(stretch, false)));
+            let (found, objects) = written(sizes, stretches.collect());
+            let mut expected: Vec<(u64, u64)> = (0..rows).map(|number| (hash(number), number)).collect();
             expected.sort_unstable();
             match (bad, found) {
                 (None, found) => prop_assert_eq!(found.unwrap(), expected),
-                (Some(_), found) => {
+                (Some((bad, _)), found) => {
                     prop_assert!(found.unwrap_err().to_string().contains("a bad row"));
                     // Chunks that had all of their rows before.
-                    prop_assert!(objects < rows.div_ceil(chunk_rows));
+                    prop_assert!(objects <= expected.iter().filter(|(before, _)| *before < hash(bad)).count());
                 }
             }
         }

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use millpond_snapshot::chunk::{ChunkRef, EncodedChunk, StateKind};
+use millpond_snapshot::chunk::{ChunkKind, ChunkRef, EncodedChunk, StateKind};
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::{JobName, StateName, Store};
 use tokio::runtime::Handle;
 
-use super::chunks::{ChunkWriter, Chunks, LARGE};
+use super::chunks::{ChunkStream, ChunkWriter, Chunks, LARGE};
 use super::mailbox::Outbox;
 use super::message::{Acknowledgement, StatePart, ToCoordinator};
 use crate::error::Error;
@@ -45,10 +45,29 @@ pub(crate) struct Part {
     pub(crate) lost: Arc<AtomicBool>,
 }
 
+/// A stretch of a subtask's part: rows of those of its states that are taken whole, which come before what the [`Part`] has.
+pub(crate) struct Stretch {
+    pub(crate) job: JobName,
+    pub(crate) operator: usize,
+    pub(crate) range: HashRange,
+    /// Each with its number among the states of the operator.
+    pub(crate) rows: Vec<(usize, StateKind, KeyedRows)>,
+}
+
+enum Work {
+    Stretch(Stretch),
+    Part(Part),
+}
+
+/// So many stretches wait at most before no more are copied: they are in memory a second time.
+const STRETCHES_AHEAD: usize = 4;
+
 /// Writes parts, in the order in which they come.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    queue: Option<mpsc::Sender<Part>>,
+    queue: Option<mpsc::Sender<Work>>,
+    /// Stretches that have not been encoded.
+    waiting: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
     /// How many operators of the worker send a part in each epoch.
     operators: Arc<AtomicUsize>,
@@ -57,12 +76,14 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the thread. `outbox` gets an acknowledgement for each part.
     pub(crate) fn start(worker: usize, store: Store, handle: Handle, outbox: Outbox) -> Result<Self, Error> {
-        let (queue, parts) = mpsc::channel::<Part>();
-        let operators = Arc::new(AtomicUsize::new(0));
+        let (queue, works) = mpsc::channel();
+        let (operators, waiting) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let encoded = Arc::clone(&waiting);
         let mut desk = Desk {
             chunks: ChunkWriter::new(store, handle),
             outbox,
             operators: Arc::clone(&operators),
+            begun: BTreeMap::new(),
             epoch: 0,
             seen: BTreeMap::new(),
             held: Vec::new(),
@@ -70,13 +91,19 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name(format!("snapshot-{worker}"))
             .spawn(move || {
-                for part in parts {
-                    desk.take(part);
+                for work in works {
+                    match work {
+                        Work::Stretch(stretch) => {
+                            desk.take_stretch(stretch);
+                            encoded.fetch_sub(1, Ordering::Relaxed);
+                        }
+                        Work::Part(part) => desk.take(part),
+                    }
                 }
                 desk.write_held();
             })
             .map_err(|error| Error::failed(format!("no thread for snapshots could be started: {error}")))?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread), operators })
+        Ok(Writer { queue: Some(queue), waiting, thread: Some(thread), operators })
     }
 
     /// Notes that one more operator will send a part in each epoch; before any does.
@@ -85,9 +112,23 @@ impl Writer {
     }
 
     pub(crate) fn submit(&self, part: Part) {
+        self.send(Work::Part(part));
+    }
+
+    pub(crate) fn submit_stretch(&self, stretch: Stretch) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.send(Work::Stretch(stretch));
+    }
+
+    /// Whether enough stretches wait to be encoded, so that no more should be copied.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) >= STRETCHES_AHEAD
+    }
+
+    fn send(&self, work: Work) {
         if let Some(queue) = &self.queue {
             // The thread lives as long as the queue.
-            let _ = queue.send(part);
+            let _ = queue.send(work);
         }
     }
 }
@@ -143,11 +184,21 @@ impl Encoded {
     }
 }
 
+/// What has been encoded of a part that is still to come.
+#[derive(Default)]
+struct Begun {
+    states: BTreeMap<usize, ChunkStream>,
+    /// Why it cannot be written, if so.
+    problem: Option<String>,
+}
+
 /// What the thread works with.
 struct Desk {
     chunks: ChunkWriter,
     outbox: Outbox,
     operators: Arc<AtomicUsize>,
+    /// Of each operator that has sent stretches and no part yet.
+    begun: BTreeMap<usize, Begun>,
     /// The epoch of the parts that are held.
     epoch: u64,
     /// How many parts there were, of epochs that lack some.
@@ -183,7 +234,23 @@ impl Desk {
         }
     }
 
-    fn encode(&self, part: Part) -> Option<Encoded> {
+    /// Encodes a stretch of a part that is still to come.
+    fn take_stretch(&mut self, Stretch { job, operator, range, rows, .. }: Stretch) {
+        let begun = self.begun.entry(operator).or_default();
+        if begun.problem.is_some() {
+            return;
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            rows.into_iter().try_for_each(|(state, kind, rows)| {
+                let new = || ChunkStream::new(job.clone(), kind, ChunkKind::Base, range);
+                self.chunks.add(begun.states.entry(state).or_insert_with(new), rows)
+            })
+        }));
+        begun.problem = problem(done, "encoding it panicked");
+    }
+
+    fn encode(&mut self, part: Part) -> Option<Encoded> {
+        let mut begun = self.begun.remove(&part.operator).unwrap_or_default();
         let Part { job, epoch, operator, uid, subtask, range, whole, spilled, keyed, operator_states, lost } =
             part;
         let sender = Sender { epoch, operator, uid, subtask, lost };
@@ -195,6 +262,10 @@ impl Desk {
         }
         let names = keyed.iter().map(|(name, ..)| (name.clone(), Vec::new())).collect();
         let mut encoded = Encoded { sender, keyed: names, chunks: Vec::new(), operator_states };
+        if let Some(problem) = begun.problem {
+            self.outbox.send(encoded.sender.lost(problem));
+            return None;
+        }
         let done = catch_unwind(AssertUnwindSafe(|| {
             if let Some(spilled) = spilled {
                 let kinds: Vec<_> = keyed.iter().map(|(_, kind, _)| *kind).collect();
@@ -207,17 +278,24 @@ impl Desk {
                 })?;
             }
             for (state, (_, kind, rows)) in keyed.into_iter().enumerate() {
-                encoded.add(state, self.chunks.encode(&job, kind, rows, range)?);
+                let chunks = match begun.states.remove(&state) {
+                    Some(mut stream) => {
+                        self.chunks.add(&mut stream, rows)?;
+                        self.chunks.end(stream)?
+                    }
+                    None => self.chunks.encode(&job, kind, rows, range)?,
+                };
+                encoded.add(state, chunks);
             }
             Ok::<_, Error>(())
         }));
-        let problem = match done {
-            Ok(Ok(())) => return Some(encoded),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "encoding it panicked".to_owned(),
-        };
-        self.outbox.send(encoded.sender.lost(problem));
-        None
+        match problem(done, "encoding it panicked") {
+            None => Some(encoded),
+            Some(problem) => {
+                self.outbox.send(encoded.sender.lost(problem));
+                None
+            }
+        }
     }
 
     fn write_held(&mut self) {
@@ -229,10 +307,8 @@ impl Desk {
     /// all are lost.
     fn write(&self, mut parts: Vec<Encoded>) {
         let put = || self.put(&mut parts.iter_mut().collect::<Vec<_>>());
-        let problem = match catch_unwind(AssertUnwindSafe(put)) {
-            Ok(Ok(())) => return parts.into_iter().for_each(|part| self.outbox.send(acknowledged(part))),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "writing it panicked".to_owned(),
+        let Some(problem) = problem(catch_unwind(AssertUnwindSafe(put)), "writing it panicked") else {
+            return parts.into_iter().for_each(|part| self.outbox.send(acknowledged(part)));
         };
         for part in &parts {
             self.outbox.send(part.sender.lost(problem.clone()));
@@ -253,6 +329,14 @@ impl Desk {
             parts[part].keyed[state].1.push(reference);
         }
         Ok(())
+    }
+}
+
+/// What went wrong, if something did.
+fn problem(done: std::thread::Result<Result<(), Error>>, panicked: &str) -> Option<String> {
+    match done {
+        Ok(done) => done.err().map(|error| error.to_string()),
+        Err(_) => Some(panicked.to_owned()),
     }
 }
 

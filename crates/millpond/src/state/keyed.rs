@@ -19,6 +19,7 @@ use super::spill::keyed::Spill;
 use super::spill::part::{SpilledPart, SpilledRows};
 use super::spill::row::Victims;
 use super::tracker::Extent;
+use super::walk::{STRETCH_KEYS, Stretches, Walk};
 use crate::error::Error;
 use crate::time::EventTime;
 
@@ -26,6 +27,10 @@ use crate::time::EventTime;
 #[derive(Debug, Default)]
 pub(crate) struct Cursor {
     slot: Cell<Slot>,
+    /// The hash of that key; while a snapshot is copied.
+    hash: Cell<u64>,
+    /// What the snapshot being copied is divided into.
+    stretches: Cell<Stretches>,
     now: Cell<i64>,
     /// Slots that may have nothing left, each perhaps more than once.
     emptied: RefCell<Vec<Slot>>,
@@ -37,6 +42,10 @@ impl Cursor {
     #[inline]
     pub(crate) fn slot(&self) -> Slot {
         self.slot.get()
+    }
+    /// The stretch of the snapshot being copied that the current key belongs to.
+    pub(super) fn stretch(&self) -> usize {
+        self.stretches.get().of_hash(self.hash.get())
     }
     /// Processing time in milliseconds since 1970, as of the last poll.
     #[inline]
@@ -77,14 +86,21 @@ pub(crate) trait Store {
     /// Forgets what has changed if there is much more of that than there are entries: the next snapshot takes everything. `keys`
     /// is how many keys the operator has. Only where all keys are resident.
     fn shorten(&mut self, keys: usize);
-    /// Marks what a snapshot must take, and says whether that is everything. `keys` is how many keys the operator has.
-    fn freeze(&mut self, extent: Extent, keys: usize) -> bool;
-    /// Copies rows of the frozen snapshot, at most `budget`, which is reduced. `true` when nothing is left to copy.
-    fn copy_slice(&mut self, budget: &mut usize) -> bool;
+    /// Whether a snapshot of this extent takes everything. `keys` is how many keys the operator has.
+    fn takes_all(&self, extent: Extent, keys: usize) -> bool;
+    /// Marks what a snapshot must take: everything, in so many stretches, or what changed, in one.
+    fn freeze(&mut self, everything: bool, stretches: usize);
+    /// Copies what changed, at most `budget` rows, which is reduced. `true` when nothing is left to copy.
+    fn copy_changes(&mut self, budget: &mut usize) -> bool;
+    /// Copies what these keys of a stretch have of everything, from where it has come to, at most `budget` rows or hardly more.
+    /// `true` when nothing is left to copy of them.
+    fn copy_keys(&mut self, slots: &[Slot], stretch: usize, budget: &mut usize) -> bool;
+    /// Everything has been copied.
+    fn end_walk(&mut self);
     /// The slots of the rows copied so far.
-    fn copied(&self) -> &Slabs<Slot>;
+    fn copied(&self, stretch: usize) -> &Slabs<Slot>;
     /// The copied rows.
-    fn take_rows(&mut self) -> Box<dyn Rows>;
+    fn take_rows(&mut self, stretch: usize) -> Box<dyn Rows>;
     /// Puts rows of a chunk in place.
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error>;
     /// Puts rows of an older program in place, read as was decided. Each merge unit comes once, but two may have become one.
@@ -124,16 +140,49 @@ pub(crate) struct KeyedStates<K> {
     key_values: Rc<Values<K>>,
     /// States that the next snapshot takes whole, because their old chunks have other columns.
     rewritten: Vec<bool>,
-    /// For each state, whether the snapshot being copied takes all of it.
-    whole: Vec<bool>,
-    /// For each state, the keys of its copied rows.
-    copied_keys: Vec<KeyColumns>,
-    /// For each state, what the list of their hashes is made of.
+    /// How many keys a stretch of a snapshot has at most.
+    pub(super) stretch_keys: usize,
+    /// For each state, what the lists of the hashes of its copied rows are made of.
     spare_hashes: Vec<Spare<u64>>,
-    /// State being copied, counted from the end of the freeze; `None` if no copy is under way.
-    copying: Option<usize>,
+    /// `None` if no copy is under way.
+    copying: Option<Copying>,
     sweep_at: usize,
 }
+
+/// A snapshot that is being copied.
+struct Copying {
+    /// The states of which all is taken, by number.
+    walked: Vec<usize>,
+    /// Whether that is all there is: nothing is on disk.
+    alone: bool,
+    /// For each state, the keys of the rows of its changes, or of the stretch at hand.
+    keys: Vec<KeyColumns>,
+    /// The state whose changes are copied.
+    list: usize,
+    walk: Walk,
+}
+
+impl Copying {
+    fn takes_all(&self, state: usize) -> bool {
+        self.walked.contains(&state)
+    }
+
+    /// Where the rows of a state are: those of its changes are one stretch.
+    fn stretch_of(&self, state: usize) -> usize {
+        if self.takes_all(state) { self.walk.stretch } else { 0 }
+    }
+}
+
+/// What has been copied.
+pub(crate) enum CopiedRows {
+    /// The next stretch of those states that are taken whole, each with its number.
+    Stretch(Vec<(usize, KeyedRows)>),
+    /// What was left: rows of all states, in the order of their declaration. Of those that are taken whole, the last stretch.
+    Rest(Vec<KeyedRows>),
+}
+
+/// Keys whose rows are copied between two looks at what is left to do.
+const WALKED_TOGETHER: usize = 512;
 
 impl<K: StateValue + Eq> KeyedStates<K> {
     pub(crate) fn new(
@@ -141,17 +190,17 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         states: Vec<Registered>,
         key_field: FieldRef,
         key_values: Rc<Values<K>>,
+        range: HashRange,
     ) -> Self {
         KeyedStates {
             cursor,
-            keys: KeyTable::new(),
+            keys: KeyTable::new(range),
             rewritten: vec![false; states.len()],
             spare_hashes: states.iter().map(|_| Spare::new()).collect(),
             states,
             key_field,
             key_values,
-            whole: Vec::new(),
-            copied_keys: Vec::new(),
+            stretch_keys: STRETCH_KEYS,
             copying: None,
             sweep_at: 0,
             spill: None,
@@ -198,10 +247,20 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         }
     }
 
-    /// Moves to the key in `slot`.
+    /// Moves to the key in `slot`, which has this hash.
     #[inline]
-    pub(crate) fn select(&self, slot: Slot) {
+    pub(crate) fn select(&self, slot: Slot, hash: u64) {
         self.cursor.slot.set(slot);
+        self.cursor.hash.set(hash);
+    }
+
+    /// Moves to the key in `slot`, whose hash is not at hand.
+    #[inline]
+    pub(crate) fn revisit(&self, slot: Slot) {
+        self.cursor.slot.set(slot);
+        if self.is_copying() {
+            self.cursor.hash.set(self.keys.hash(slot));
+        }
     }
 
     /// The key in `slot`.
@@ -254,6 +313,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         for _ in 0..SWEEP_SLICE.min(self.keys.capacity()) {
             let slot = self.sweep_at as Slot;
             self.sweep_at = (self.sweep_at + 1) % self.keys.capacity();
+            self.revisit(slot);
             let mut lost = false;
             for state in &self.states {
                 let mut store = state.store.borrow_mut();
@@ -278,17 +338,29 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         self.keys.freeze();
         // What is resident comes on top of what is not: it is everything only if it is all there is.
         let alone = self.spilled.is_none();
-        let states = self.states.iter().zip(&mut self.rewritten);
-        self.whole = states
-            .map(|(state, rewritten)| {
-                let extent = if std::mem::take(rewritten) { Extent::Everything } else { extent };
-                state.store.borrow_mut().freeze(extent, keys) && alone
-            })
-            .collect();
-        let hashes = self.spare_hashes.iter().map(Spare::list);
-        self.copied_keys = hashes.map(|hashes| KeyColumns::new(Arc::clone(&self.key_field), hashes)).collect();
-        self.copying = Some(0);
+        let places = self.keys.places();
+        let stretches =
+            if alone { Stretches::of(places, keys, self.stretch_keys) } else { Stretches::one(places) };
+        self.cursor.stretches.set(stretches);
+        let mut walked = Vec::new();
+        for (number, (state, rewritten)) in self.states.iter().zip(&mut self.rewritten).enumerate() {
+            let extent = if std::mem::take(rewritten) { Extent::Everything } else { extent };
+            let mut store = state.store.borrow_mut();
+            let everything = store.takes_all(extent, keys);
+            store.freeze(everything, if everything { stretches.count() } else { 1 });
+            walked.extend(everything.then_some(number));
+        }
+        let mut walk = Walk::default();
+        if !walked.is_empty() {
+            walk.begin(0, stretches, &self.keys);
+        }
+        let keys = (0..self.states.len()).map(|state| self.key_columns(state)).collect();
+        self.copying = Some(Copying { walked, alone, keys, list: 0, walk });
         Ok(())
+    }
+
+    fn key_columns(&self, state: usize) -> KeyColumns {
+        KeyColumns::new(Arc::clone(&self.key_field), self.spare_hashes[state].list())
     }
 
     /// What the snapshot that has just been copied takes of keys that are not resident. It comes before what was copied.
@@ -312,34 +384,77 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         self.copying.is_some()
     }
 
-    /// Copies at most `budget` rows; the rows of all states, in the order of their declaration, once all are copied.
-    pub(crate) fn copy_slice(&mut self, mut budget: usize) -> Option<Vec<KeyedRows>> {
-        let mut at = self.copying?;
-        let mut done = true;
-        while done && at < self.states.len() {
-            done = self.states[at].store.borrow_mut().copy_slice(&mut budget);
-            at += usize::from(done);
+    /// Copies at most `budget` rows, or hardly more; gives what has been copied when something is complete.
+    pub(crate) fn copy_slice(&mut self, mut budget: usize) -> Option<CopiedRows> {
+        let mut copying = self.copying.take()?;
+        let copied = self.copy_some(&mut copying, &mut budget);
+        match copied {
+            Some(CopiedRows::Rest(_)) => self.keys.thaw(),
+            _ => self.copying = Some(copying),
         }
-        self.copy_keys(done);
-        self.copying = (!done).then_some(at);
-        if !done {
-            return None;
-        }
-        let keys = self.copied_keys.drain(..);
-        let all = self.states.iter().zip(keys).zip(&self.whole).map(|((state, keys), whole)| KeyedRows {
-            keys: Box::new(keys),
-            rows: state.store.borrow_mut().take_rows(),
-            whole: *whole,
-        });
-        let all = all.collect();
-        self.keys.thaw();
-        Some(all)
+        copied
     }
 
-    /// Takes the keys of the rows that have been copied since the last slice, in slices too.
-    fn copy_keys(&mut self, all: bool) {
-        for (state, copied) in self.states.iter().zip(&mut self.copied_keys) {
-            copied.extend(state.store.borrow().copied(), &self.keys, all);
+    fn copy_some(&self, copying: &mut Copying, budget: &mut usize) -> Option<CopiedRows> {
+        while copying.list < self.states.len() {
+            let list = copying.list;
+            if !copying.takes_all(list) {
+                let done = self.states[list].store.borrow_mut().copy_changes(budget);
+                self.copy_their_keys(copying, list, done);
+                if !done {
+                    return None;
+                }
+            }
+            copying.list += 1;
+        }
+        let stretches = self.cursor.stretches.get();
+        while !copying.walked.is_empty() {
+            let Copying { walked, walk: Walk { stretch, slots, near, at }, .. } = copying;
+            for state in &walked[*at..] {
+                let mut store = self.states[*state].store.borrow_mut();
+                if !store.copy_keys(&slots[near.clone()], *stretch, budget) {
+                    return None;
+                }
+                *at += 1;
+            }
+            if near.end < slots.len() {
+                if *budget == 0 {
+                    return None;
+                }
+                *near = near.end..(near.end + WALKED_TOGETHER.min(*budget)).min(slots.len());
+                *at = 0;
+                (0..walked.len()).for_each(|at| self.copy_their_keys(copying, copying.walked[at], false));
+                continue;
+            }
+            if *stretch + 1 == stretches.count() {
+                break;
+            }
+            let rows = (0..walked.len()).map(|at| {
+                let state = copying.walked[at];
+                (state, self.take_rows(copying, state))
+            });
+            let rows = rows.collect();
+            copying.walk.begin(copying.walk.stretch + 1, stretches, &self.keys);
+            return Some(CopiedRows::Stretch(rows));
+        }
+        copying.walked.iter().for_each(|state| self.states[*state].store.borrow_mut().end_walk());
+        Some(CopiedRows::Rest((0..self.states.len()).map(|state| self.take_rows(copying, state)).collect()))
+    }
+
+    /// Takes the keys of the rows of a state that have been copied since the last time, in slices too.
+    fn copy_their_keys(&self, copying: &mut Copying, state: usize, all: bool) {
+        let stretch = copying.stretch_of(state);
+        copying.keys[state].extend(self.states[state].store.borrow().copied(stretch), &self.keys, all);
+    }
+
+    /// Takes out the rows of a state: of its changes, or of the stretch at hand.
+    fn take_rows(&self, copying: &mut Copying, state: usize) -> KeyedRows {
+        self.copy_their_keys(copying, state, true);
+        let stretch = copying.stretch_of(state);
+        KeyedRows {
+            keys: Box::new(std::mem::replace(&mut copying.keys[state], self.key_columns(state))),
+            rows: self.states[state].store.borrow_mut().take_rows(stretch),
+            whole: copying.takes_all(state) && copying.alone,
         }
     }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::codec;
 use super::handles::{MapState, ValueState};
-use super::keyed::KeyedStates;
+use super::keyed::{CopiedRows, KeyedStates};
 use super::rows::KeyedRows;
 use super::setup::KeyedSetup;
 use super::timers::TimerStore;
@@ -90,26 +90,32 @@ struct Subject {
     frozen: Model,
     /// As the snapshots tell.
     told: Model,
+    /// Stretches of the snapshot being copied, by state.
+    stretches: [Vec<KeyedRows>; 3],
 }
 
 impl Subject {
-    fn new() -> Self {
+    fn new(stretch_keys: usize) -> Self {
         let mut setup = KeyedSetup::new::<u64>(0, 1, Rc::default());
         let (value, map) = (setup.value("value"), setup.map("map"));
         let keys = setup.keys();
         let timers = setup.timers("timers");
         let key = codec::column::<u64>("key").unwrap();
-        let states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key, keys);
+        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key, keys, HashRange::FULL);
+        states.stretch_keys = stretch_keys;
         let [now, frozen, told] = std::array::from_fn(|_| Model::default());
-        Subject { states, value, map, timers, now, frozen, told }
+        Subject { states, value, map, timers, now, frozen, told, stretches: Default::default() }
     }
 
     fn batch(&mut self, batch: &[(u64, Change)]) {
         let mut slots = Vec::new();
         let keys = batch.iter().map(|(key, _)| (key_hash(key).unwrap(), key));
         self.states.look_up(keys, &mut slots).unwrap();
-        for ((key, change), slot) in batch.iter().zip(&slots) {
-            self.states.select(*slot);
+        for (at, ((key, change), slot)) in batch.iter().zip(&slots).enumerate() {
+            match at % 2 {
+                0 => self.states.revisit(*slot),
+                _ => self.states.select(*slot, key_hash(key).unwrap()),
+            }
             self.change(*key, *change);
         }
         self.states.settle();
@@ -176,8 +182,21 @@ impl Subject {
     }
 
     fn slice(&mut self, budget: usize) {
-        let Some(rows) = self.states.copy_slice(budget) else { return };
-        let [values, maps, timers]: [KeyedRows; 3] = rows.try_into().unwrap_or_else(|_| panic!("three states"));
+        let rest = loop {
+            match self.states.copy_slice(budget) {
+                Some(CopiedRows::Stretch(rows)) => {
+                    rows.into_iter().for_each(|(state, rows)| self.stretches[state].push(rows));
+                    if budget < usize::MAX {
+                        return;
+                    }
+                }
+                Some(CopiedRows::Rest(rows)) => break rows,
+                None => return,
+            }
+        };
+        let mut states = std::mem::take(&mut self.stretches);
+        states.iter_mut().zip(rest).for_each(|(stretches, rest)| stretches.push(rest));
+        let [values, maps, timers] = states;
         let told = &mut self.told;
         tell(&mut told.values, values, |batch, row| (column(batch, "key", row), column(batch, "value", row)));
         tell(&mut told.maps, maps, |batch, row| {
@@ -205,16 +224,26 @@ fn column<T: serde::de::DeserializeOwned>(batch: &arrow_array::RecordBatch, name
 /// Applies the rows of a snapshot to what the ones before it told.
 fn tell<I: Ord + Clone + std::fmt::Debug, V>(
     told: &mut BTreeMap<I, V>,
-    rows: KeyedRows,
+    stretches: Vec<KeyedRows>,
     row_at: impl Fn(&arrow_array::RecordBatch, usize) -> (Option<I>, Option<V>),
 ) {
-    if rows.whole {
+    if stretches[0].whole {
         told.clear();
     }
-    let mut seen = BTreeSet::new();
-    let mut rows = rows.sorted(Default::default()).unwrap();
-    for (_, places) in rows.keys.chunks(HashRange::FULL, 3).unwrap() {
-        let batch = rows.batch(places).unwrap();
+    let (mut seen, mut hash) = (BTreeSet::new(), 0);
+    let stretches = stretches.into_iter().map(|rows| {
+        let mut rows = rows.sorted(Default::default()).unwrap();
+        let batches = rows.batches(3);
+        batches.into_iter().map(|places| rows.batch(places).unwrap()).collect::<Vec<_>>()
+    });
+    for (stretch, batch) in
+        stretches.enumerate().flat_map(|(at, batches)| batches.into_iter().map(move |b| (at, b)))
+    {
+        let hashes = (0..batch.num_rows()).filter_map(|row| column::<u64>(&batch, "hash", row));
+        for found in hashes {
+            assert!(hash <= found, "stretch {stretch} goes back");
+            hash = found;
+        }
         for row in 0..batch.num_rows() {
             let (id, value) = row_at(&batch, row);
             let (id, deleted) = (id.unwrap(), column::<bool>(&batch, "deleted", row).unwrap());
@@ -229,8 +258,11 @@ fn tell<I: Ord + Clone + std::fmt::Debug, V>(
 
 proptest! {
     #[test]
-    fn snapshots_tell_what_was_there_at_each_freeze(steps in prop::collection::vec(step(), 1..120)) {
-        let mut subject = Subject::new();
+    fn snapshots_tell_what_was_there_at_each_freeze(
+        steps in prop::collection::vec(step(), 1..120),
+        stretch_keys in prop::sample::select(vec![1, 3, 100]),
+    ) {
+        let mut subject = Subject::new(stretch_keys);
         for step in steps {
             match step {
                 Step::Batch(batch) => subject.batch(&batch),

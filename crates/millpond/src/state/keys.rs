@@ -1,10 +1,12 @@
 //! From key to slot: one table an operator, one look-up a record.
 
-use millpond_snapshot::hash::key_hash;
+use std::ops::Range;
+
+use millpond_snapshot::hash::{HashRange, key_hash};
 
 use super::codec::StateValue;
 use super::slabs::Slabs;
-use super::slot_table::{SlotTable, VACANT};
+use super::slot_table::{Places, SlotTable, VACANT};
 
 /// A key's place in every state of its operator.
 pub(crate) type Slot = u32;
@@ -34,9 +36,10 @@ pub(crate) fn hash<K: StateValue>(key: &K) -> u64 {
 }
 
 impl<K: StateValue + Eq> KeyTable<K> {
-    pub(crate) fn new() -> Self {
+    /// For the keys of a `range`.
+    pub(crate) fn new(range: HashRange) -> Self {
         KeyTable {
-            table: SlotTable::new(),
+            table: SlotTable::new(range),
             keys: Slabs::new(),
             free: Vec::new(),
             retired: Vec::new(),
@@ -109,7 +112,7 @@ impl<K: StateValue + Eq> KeyTable<K> {
     pub(crate) fn index(&mut self) {
         let hashes = std::mem::take(&mut self.unindexed);
         if !hashes.is_empty() {
-            self.table = SlotTable::numbered(hashes.iter().copied());
+            self.table.number(hashes.iter().copied());
         }
     }
 
@@ -169,6 +172,18 @@ impl<K: StateValue + Eq> KeyTable<K> {
         self.free.append(&mut self.retiring);
     }
 
+    /// How hashes lie among those of all keys.
+    pub(crate) fn places(&self) -> Places {
+        self.table.places()
+    }
+
+    /// The slots of the keys in these shards of the table, in their order.
+    pub(crate) fn slots_in(&self, shards: Range<usize>, slots: &mut Vec<Slot>) {
+        slots.clear();
+        slots.extend(self.table.slots(shards));
+        radsort::sort(slots);
+    }
+
     /// Slots that hold a key, in their order.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + use<K> {
         let mut gone = vec![false; self.keys.len()];
@@ -226,7 +241,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_key_that_is_restored_has_one_slot_however_rows_come(chunks in rows()) {
-            let mut table = KeyTable::new();
+            let mut table = KeyTable::new(HashRange::FULL);
             let mut model = BTreeMap::new();
             for chunk in chunks {
                 for key in &chunk {

@@ -1,6 +1,6 @@
 //! The store for a map a key. Entries are tracked one by one: a change to one does not rewrite the others.
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
 use super::tracker::{Extent, Mark, Next, Tracker};
+use super::walk::{Copied, is_behind, walk_maps};
 use crate::error::Error;
 use crate::time::millis;
 
@@ -37,9 +38,9 @@ pub(crate) struct MapStore<M, V> {
     entries: usize,
     ttl: Option<Ttl>,
     tracker: Tracker<(Slot, M)>,
-    /// How many maps have been copied of a snapshot that takes everything.
-    copied_maps: Slot,
-    copied: MapRows<M, V>,
+    map_key: FieldRef,
+    value: FieldRef,
+    copied: Copied<MapRows<M, V>>,
     keys: Values<M>,
     evolving: Evolving<V>,
 }
@@ -100,11 +101,6 @@ impl<M: StateValue, V: StateValue> Rows for MapRows<M, V> {
     }
 }
 
-/// Whether an entry comes later than `other` in the order in which all are copied.
-fn is_behind<M: Ord>(slot: Slot, key: &M, (other_slot, other_key): &(Slot, M)) -> bool {
-    (slot, key) > (*other_slot, other_key)
-}
-
 impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     pub(crate) fn new(
         cursor: Rc<Cursor>,
@@ -115,13 +111,14 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         evolving: Evolving<V>,
     ) -> Self {
         MapStore {
+            copied: Copied::new(Rc::clone(&cursor)),
             cursor,
             maps: Slabs::new(),
             entries: 0,
             ttl,
             tracker: Tracker::new(),
-            copied_maps: 0,
-            copied: MapRows::new(Arc::clone(map_key), codec::nullable(value), ttl.is_some()),
+            map_key: Arc::clone(map_key),
+            value: codec::nullable(value),
             keys,
             evolving,
         }
@@ -172,10 +169,10 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         let slot = self.cursor.slot();
         self.expire(slot);
         let expires_at = self.expiry();
-        let MapStore { maps, tracker, copied, .. } = self;
+        let MapStore { cursor, maps, tracker, copied, .. } = self;
         let entry = maps.get_mut(slot as usize)?.get_mut(key)?;
-        if tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
-            copied.copy(slot, key.clone(), entry);
+        if tracker.is_due(entry.mark, |copied| is_behind(cursor.stretch(), slot, key, copied)) {
+            copied.here().copy(slot, key.clone(), entry);
         }
         tracker.change(&mut entry.mark, || (slot, key.clone()));
         entry.expires_at = expires_at;
@@ -217,8 +214,8 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     fn remove_at(&mut self, slot: Slot, key: &M) -> Option<V> {
         let entry = self.maps.get_mut(slot as usize)?.remove(key)?;
         self.entries -= 1;
-        if self.tracker.is_due(entry.mark, |copied| is_behind(slot, key, copied)) {
-            self.copied.copy(slot, key.clone(), &entry);
+        if self.tracker.is_due(entry.mark, |copied| is_behind(self.cursor.stretch(), slot, key, copied)) {
+            self.copied.here().copy(slot, key.clone(), &entry);
         }
         if self.tracker.remove(entry.mark, || (slot, key.clone())) {
             self.cursor.tombstone(slot);
@@ -252,32 +249,8 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         self.maps.get(slot as usize).map_or(0, SortedMap::len)
     }
 
-    /// Copies the entries of one map that are due, behind the one that was copied last.
-    fn copy_behind(&mut self, last: Option<(Slot, M)>, budget: &mut usize) {
-        let MapStore { maps, tracker, copied, copied_maps: slot, .. } = self;
-        let Some(map) = maps.get(*slot as usize) else { return tracker.came_to_the_end() };
-        let from = match &last {
-            Some((of, key)) if of == slot => Bound::Excluded(key),
-            _ => Bound::Unbounded,
-        };
-        let mut reached = None;
-        for (key, entry) in map.range((from, Bound::Unbounded)) {
-            if *budget == 0 {
-                break;
-            }
-            *budget -= 1;
-            if tracker.is_due(entry.mark, |copied| is_behind(*slot, key, copied)) {
-                copied.copy(*slot, key.clone(), entry);
-            }
-            reached = Some(key);
-        }
-        let more = *budget == 0;
-        if let Some(key) = reached {
-            tracker.came_to((*slot, key.clone()));
-        }
-        if !more {
-            *slot += 1;
-        }
+    fn rows(&self) -> MapRows<M, V> {
+        MapRows::new(Arc::clone(&self.map_key), Arc::clone(&self.value), self.ttl.is_some())
     }
 
     #[inline]
@@ -310,42 +283,54 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         self.tracker.shorten(self.entries);
     }
 
-    fn freeze(&mut self, extent: Extent, _keys: usize) -> bool {
-        let everything = self.tracker.takes_all(extent, self.entries);
-        self.tracker.freeze(everything);
-        self.copied_maps = 0;
-        everything
+    fn takes_all(&self, extent: Extent, _keys: usize) -> bool {
+        self.tracker.takes_all(extent, self.entries)
     }
 
-    fn copy_slice(&mut self, budget: &mut usize) -> bool {
+    fn freeze(&mut self, everything: bool, stretches: usize) {
+        self.tracker.freeze(everything);
+        let MapStore { copied, map_key, value, ttl, .. } = self;
+        copied.begin(stretches, || MapRows::new(Arc::clone(map_key), Arc::clone(value), ttl.is_some()));
+    }
+
+    fn copy_changes(&mut self, budget: &mut usize) -> bool {
         while *budget > 0 {
             *budget -= 1;
             match self.tracker.next() {
                 Next::Changed((slot, key)) => {
                     let MapStore { maps, tracker, copied, .. } = self;
                     if let Some(entry) = maps.get_mut(slot as usize).and_then(|map| map.get_mut(&key))
-                        && tracker.is_due(entry.mark, |copied| is_behind(slot, &key, copied))
+                        && tracker.is_due(entry.mark, |_| true)
                     {
-                        copied.copy(slot, key, entry);
+                        copied.here().copy(slot, key, entry);
                         entry.mark = Mark::RESTORED;
                     }
                 }
-                Next::Removed((slot, key)) => self.copied.push(slot, key, None, None),
-                Next::Behind(last) => self.copy_behind(last, budget),
+                Next::Removed((slot, key)) => self.copied.here().push(slot, key, None, None),
                 Next::Done => return true,
             }
         }
         false
     }
 
-    fn copied(&self) -> &Slabs<Slot> {
-        &self.copied.slots
+    fn copy_keys(&mut self, slots: &[Slot], stretch: usize, budget: &mut usize) -> bool {
+        let MapStore { maps, tracker, copied, .. } = self;
+        let copied = copied.of_mut(stretch);
+        let copy = |slot, key: &M, entry: &Entry<V>| copied.copy(slot, key.clone(), entry);
+        walk_maps(maps, tracker, slots, stretch, budget, |entry| entry.mark, copy)
     }
 
-    fn take_rows(&mut self) -> Box<dyn Rows> {
-        let empty =
-            MapRows::new(Arc::clone(&self.copied.map_key), Arc::clone(&self.copied.value), self.ttl.is_some());
-        Box::new(std::mem::replace(&mut self.copied, empty))
+    fn end_walk(&mut self) {
+        self.tracker.came_to_the_end();
+    }
+
+    fn copied(&self, stretch: usize) -> &Slabs<Slot> {
+        &self.copied.of(stretch).slots
+    }
+
+    fn take_rows(&mut self, stretch: usize) -> Box<dyn Rows> {
+        let empty = self.rows();
+        Box::new(std::mem::replace(self.copied.of_mut(stretch), empty))
     }
 
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
@@ -467,8 +452,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
     }
 
     fn spilled_rows(&self) -> Box<dyn SpilledRows> {
-        let MapRows { map_key, value, .. } = &self.copied;
-        Box::new(MapRows::<M, V>::new(Arc::clone(map_key), Arc::clone(value), self.ttl.is_some()))
+        Box::new(self.rows())
     }
 }
 

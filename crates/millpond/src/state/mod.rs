@@ -3,7 +3,7 @@
 //! * [`descriptor`]: how a state is declared, and what a plan knows of it.
 //! * [`keys`]: one [table](slot_table) an operator from key to *slot*; each record is looked up once, whatever states it
 //!   touches.
-//! * [`tracker`]: which entries changed in which epoch. A freeze is a mark, not a copy.
+//! * [`tracker`]: which entries changed in which epoch. A freeze is a mark, not a copy. [`walk`]: how everything is copied.
 //! * [`value`], [`map`], [`timers`]: the stores, each indexed by slot. Lists, reducing and aggregating states are
 //!   values with a hand to hold them ([`handles`]).
 //! * [`slabs`]: a list that grows without moving what it has; the stores and what is copied of them are made of it.
@@ -39,3 +39,4 @@ pub(crate) mod timers;
 mod timers_tests;
 pub(crate) mod tracker;
 pub(crate) mod value;
+mod walk;

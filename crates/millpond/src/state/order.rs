@@ -1,9 +1,5 @@
 //! The order of rows in a chunk: by hash, tombstones before the rows that replace them.
 
-use std::time::Instant;
-
-use super::slabs::OFTEN;
-
 /// A row, and what decides its place in a chunk: its hash, tombstones before the rows that replace them, and the order in
 /// which rows were copied. One number, which is compared in one go.
 pub(super) type Place = u128;
@@ -29,34 +25,26 @@ pub(super) fn row_of(place: Place) -> u32 {
     place as u32
 }
 
-/// Places that are dealt out together, about: so few fit into a cache that is near.
-const NEAR_PLACES: usize = 1 << 12;
-
-/// Places in a bucket in the end, about: so few are soon sorted.
+/// Places in a bucket, about: so few are soon sorted.
 const BUCKET_PLACES: usize = 4;
 
-/// So many places are sorted by several threads,
+/// More places than these are dealt out twice: to fill a few buckets goes through memory, and to fill many all over it.
 const MANY_PLACES: usize = 1 << 17;
-/// by so many.
-const SORTERS: usize = 2;
+/// Places of a bucket in the first of the two rounds, about: so few fit into a cache that is near.
+const NEAR_PLACES: usize = 1 << 12;
 
 /// Room for places. Memory that comes from the system each time costs more than to fill it; and it is any thread that may come to give
 /// it back for another, also one that others wait for.
 #[derive(Default)]
-pub(crate) struct Room {
-    places: Vec<Place>,
-    /// When [many](MOST_ROOM) places were needed last.
-    large: Option<Instant>,
-}
+pub(crate) struct Room(Vec<Place>);
 
-/// For more places than these no room is kept if there were never so many for a while: they may not come again soon.
-const MOST_ROOM: usize = 1 << 21;
+/// No room is kept for more places than these: they may not come again soon.
+const MOST_ROOM: usize = 1 << 20;
 
 impl Room {
     /// So many places, each with anything in it.
     fn take(&mut self, len: usize) -> Vec<Place> {
-        let is_too_large = self.places.capacity() > MOST_ROOM && self.places.capacity() / 4 > len;
-        let mut places = if is_too_large { Vec::new() } else { std::mem::take(&mut self.places) };
+        let mut places = std::mem::take(&mut self.0);
         if places.capacity() < len {
             places = vec![0; len];
         }
@@ -66,70 +54,52 @@ impl Room {
 
     /// Takes them back.
     pub(super) fn give(&mut self, places: Vec<Place>) {
-        let is_recent = |large: Option<Instant>| large.is_some_and(|last| last.elapsed() <= OFTEN);
-        let is_kept = if places.capacity() > MOST_ROOM {
-            is_recent(self.large.replace(Instant::now()))
-        } else {
-            self.places.capacity() == 0
-        };
-        if is_kept {
-            self.places = places;
-        } else if !is_recent(self.large) {
-            self.places = Vec::new();
+        if places.capacity() <= MOST_ROOM {
+            self.0 = places;
         }
     }
 }
 
-/// Sorts places.
+/// Sorts places. Hashes lie evenly in their range, so that little is left to sort once they are dealt out by leading bits.
 pub(super) fn sorted(places: impl Iterator<Item = Place> + Clone, room: &mut Room) -> Vec<Place> {
-    sorted_by_parts(places, room, NEAR_PLACES)
+    sorted_by_parts(places, room, MANY_PLACES, NEAR_PLACES)
 }
 
-/// Sorts places. Hashes lie evenly in their range, so that little is left to sort once they are dealt out by leading bits: first
-/// all of them into buckets of about `near`, then those into small ones.
-fn sorted_by_parts(places: impl Iterator<Item = Place> + Clone, room: &mut Room, near: usize) -> Vec<Place> {
+fn sorted_by_parts(
+    places: impl Iterator<Item = Place> + Clone,
+    room: &mut Room,
+    many: usize,
+    near: usize,
+) -> Vec<Place> {
     let (mut least, mut greatest, mut len) = (u64::MAX, 0, 0);
     places.clone().for_each(|place| {
         (least, greatest, len) = (least.min(hash_of(place)), greatest.max(hash_of(place)), len + 1);
     });
     // Each is overwritten.
     let mut sorted = room.take(len);
-    let (ends, shift) = deal(places, &mut sorted, (least, greatest), near);
-    let mut rest = sorted.as_mut_slice();
-    let mut buckets = Vec::with_capacity(ends.len());
-    let mut from = 0;
-    for end in ends {
-        let (bucket, behind) = rest.split_at_mut(end - from);
-        let greatest = least.saturating_add(1_u64.checked_shl(shift).map_or(u64::MAX, |width| width - 1));
-        buckets.push((bucket, (least, greatest)));
-        (rest, from, least) = (behind, end, greatest.saturating_add(1));
+    if len <= many {
+        sort_dealt(places, &mut sorted, (least, greatest));
+        return sorted;
     }
-    if len < MANY_PLACES {
-        sort_buckets(&mut buckets);
-    } else {
-        let share = buckets.len().div_ceil(SORTERS);
-        std::thread::scope(|scope| {
-            buckets.chunks_mut(share).for_each(|share| drop(scope.spawn(|| sort_buckets(share))));
-        });
+    let (ends, shift) = deal(places, &mut sorted, (least, greatest), near);
+    let (mut begin, mut bucket) = (0, Vec::new());
+    for end in ends {
+        let greatest = least.saturating_add(1_u64.checked_shl(shift).map_or(u64::MAX, |width| width - 1));
+        bucket.clear();
+        bucket.extend_from_slice(&sorted[begin..end]);
+        sort_dealt(bucket.iter().copied(), &mut sorted[begin..end], (least, greatest));
+        (begin, least) = (end, greatest.saturating_add(1));
     }
     sorted
 }
 
-/// Places that lie together, and the bounds of their hashes.
-type Bucket<'a> = (&'a mut [Place], (u64, u64));
-
-/// Sorts the places in each bucket.
-fn sort_buckets(buckets: &mut [Bucket<'_>]) {
-    let mut copy = Vec::new();
-    for (bucket, bounds) in buckets {
-        copy.clear();
-        copy.extend_from_slice(bucket);
-        let (small, _) = deal(copy.iter().copied(), bucket, *bounds, BUCKET_PLACES);
-        let mut begin = 0;
-        for end in small {
-            bucket[begin..end].sort_unstable();
-            begin = end;
-        }
+/// Deals places out into small buckets, and sorts each.
+fn sort_dealt(places: impl Iterator<Item = Place> + Clone, into: &mut [Place], bounds: (u64, u64)) {
+    let (ends, _) = deal(places, into, bounds, BUCKET_PLACES);
+    let mut begin = 0;
+    for end in ends {
+        into[begin..end].sort_unstable();
+        begin = end;
     }
 }
 
@@ -162,39 +132,23 @@ fn deal(
 
 #[cfg(test)]
 mod tests {
-    use millpond_snapshot::hash::key_hash;
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
-    fn many_places_are_sorted_by_several_threads() {
-        let places = (0..MANY_PLACES as u32 + 77).map(|row| place(key_hash(&row).unwrap(), true, row));
-        let mut expected: Vec<Place> = places.clone().collect();
-        expected.sort_unstable();
-        assert_eq!(sorted(places, &mut Room::default()), expected);
-    }
-
-    #[test]
-    fn room_for_many_places_is_kept_while_they_are_needed_often() {
+    fn room_for_many_places_is_not_kept() {
         let mut room = Room::default();
         let kept = |room: &mut Room, len| {
             let places = room.take(len);
             assert_eq!(places.len(), len);
             room.give(places);
-            room.places.capacity()
+            room.0.capacity()
         };
         assert_eq!(kept(&mut room, 1000), 1000);
         assert_eq!(kept(&mut room, 9), 1000);
         assert_eq!(kept(&mut room, MOST_ROOM), MOST_ROOM);
-        let many = MOST_ROOM + 1;
-        assert_eq!(kept(&mut room, many), 0, "they may not come again soon");
-        assert_eq!(kept(&mut room, 1000), 1000);
-        assert_eq!(kept(&mut room, many), many);
-        assert_eq!(kept(&mut room, 1000), many, "a few don't need it, and leave it");
-        assert_eq!(kept(&mut room, many), many);
-        room.large = None;
-        assert_eq!(kept(&mut room, 1000), 0, "there have not been many for a while");
+        assert_eq!(kept(&mut room, MOST_ROOM + 1), 0);
     }
 
     proptest! {
@@ -207,9 +161,9 @@ mod tests {
             let places: Vec<Place> = hashes.iter().enumerate().map(place).collect();
             let mut expected = places.clone();
             expected.sort_by_key(|place| (hash_of(*place), is_live(*place), row_of(*place)));
-            let mut room = Room { places: vec![9; 999], large: None };
+            let mut room = Room(vec![9; 999]);
             prop_assert_eq!(sorted(places.iter().copied(), &mut room), expected.clone());
-            prop_assert_eq!(sorted_by_parts(places.into_iter(), &mut room, 64), expected);
+            prop_assert_eq!(sorted_by_parts(places.into_iter(), &mut room, 99, 64), expected);
         }
     }
 }

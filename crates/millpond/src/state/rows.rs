@@ -6,7 +6,6 @@
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt64Array, new_empty_array};
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 use arrow_select::interleave::interleave;
-use millpond_snapshot::hash::HashRange;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -130,6 +129,10 @@ impl KeyedRows {
         self.keys.hashes().is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.keys.hashes().len()
+    }
+
     /// Sorts the rows. If they are the whole of a state, tombstones are left out.
     pub(crate) fn sorted(self, mut room: Room) -> Result<SortedRows, Error> {
         let KeyedRows { keys, rows, whole } = self;
@@ -141,99 +144,64 @@ impl KeyedRows {
         let places = rows_of.filter(|(_, (_, deleted))| !whole || !**deleted);
         // Whether there are as many as a row's number can say was looked at.
         let places = places.map(|(row, (hash, deleted))| place(*hash, !deleted, row as u32));
-        let order = Arc::new(sorted(places, &mut room));
-        let values = SortedValues { rows, order: Arc::clone(&order) };
-        Ok(SortedRows { keys: SortedKeys { keys, order, room }, values })
+        let order = sorted(places, &mut room);
+        Ok(SortedRows { keys, rows, order, room })
     }
 }
 
 /// Columns after the key.
 type Columns = Vec<(FieldRef, ArrayRef)>;
 
-/// The rows of one state: by hash, and tombstones before the rows that replace them. In two parts, each of which may be taken
-/// out by a thread of its own.
+/// The rows of one state: by hash, and tombstones before the rows that replace them.
 pub(crate) struct SortedRows {
-    pub(crate) keys: SortedKeys,
-    pub(crate) values: SortedValues,
-}
-
-/// The keys of sorted rows.
-pub(crate) struct SortedKeys {
     keys: Box<dyn Keys>,
-    order: Arc<Vec<Place>>,
+    rows: Box<dyn Rows>,
+    order: Vec<Place>,
     room: Room,
 }
 
-/// What sorted rows have after the key.
-pub(crate) struct SortedValues {
-    rows: Box<dyn Rows>,
-    order: Arc<Vec<Place>>,
-}
-
 impl SortedRows {
-    /// Takes out some of the rows.
-    pub(crate) fn batch(&mut self, places: Range<usize>) -> Result<RecordBatch, Error> {
-        let columns = self.values.columns(places.clone())?;
-        self.keys.batch(places, columns)
-    }
-}
-
-impl SortedValues {
-    /// Takes out the columns of some rows.
-    pub(crate) fn columns(&mut self, places: Range<usize>) -> Result<Columns, Error> {
-        self.rows.take_columns(&rows_in(&self.order[places]))
-    }
-}
-
-/// Which rows they are.
-fn rows_in(places: &[Place]) -> Vec<u32> {
-    places.iter().map(|place| row_of(*place)).collect()
-}
-
-impl SortedKeys {
-    /// Divides the rows among as few chunks of about as many rows each, `most` or hardly more, with its part of `range`.
-    pub(crate) fn chunks(&self, range: HashRange, most: usize) -> Result<Vec<(HashRange, Range<usize>)>, Error> {
-        let order = &self.order;
-        let each = order.len().div_ceil(order.len().div_ceil(most).max(1));
-        let mut chunks = Vec::new();
-        let (mut from, mut start) = (0, range.start());
+    /// Divides the rows into batches of so many, or hardly more, as those of one hash stay together; at least one.
+    pub(crate) fn batches(&self, rows: usize) -> Vec<Range<usize>> {
+        let mut batches = Vec::with_capacity(self.order.len() / rows + 1);
+        let mut from = 0_usize;
         loop {
-            let mut to = (from + each).min(order.len());
-            while to < order.len() && hash_of(order[to]) == hash_of(order[to - 1]) {
+            let mut to = from.saturating_add(rows).min(self.order.len());
+            while to < self.order.len() && hash_of(self.order[to]) == hash_of(self.order[to - 1]) {
                 to += 1;
             }
-            let end = if to == order.len() { range.end() } else { hash_of(order[to]) - 1 };
-            let part = HashRange::new(start, end)
-                .ok_or_else(|| Error::job("rows outside the hash range of their subtask"))?;
-            chunks.push((part, from..to));
-            if to == order.len() {
-                return Ok(chunks);
+            batches.push(from..to);
+            if to == self.order.len() {
+                return batches;
             }
-            (from, start) = (to, end + 1);
+            from = to;
         }
     }
 
-    /// The room for the next ones. To be called when the values have been dropped.
-    pub(crate) fn into_room(mut self) -> Room {
-        if let Some(places) = Arc::into_inner(self.order) {
-            self.room.give(places);
-        }
-        self.room
+    /// The greatest hash of a batch, if it has rows.
+    pub(crate) fn last_hash(&self, batch: &Range<usize>) -> Option<u64> {
+        self.order[batch.clone()].last().map(|place| hash_of(*place))
     }
 
-    /// Takes out some of the rows, given what they have after the key.
-    pub(crate) fn batch(&mut self, places: Range<usize>, values: Columns) -> Result<RecordBatch, Error> {
-        let places = &self.order[places];
+    /// Takes out the rows of a batch.
+    pub(crate) fn batch(&mut self, batch: Range<usize>) -> Result<RecordBatch, Error> {
+        let places = &self.order[batch];
+        let rows: Vec<u32> = places.iter().map(|place| row_of(*place)).collect();
         let hashes: Vec<u64> = places.iter().map(|place| hash_of(*place)).collect();
         let gone: Vec<bool> = places.iter().map(|place| !is_live(*place)).collect();
-        let key = self.keys.take_column(&rows_in(places))?;
         let hash: ArrayRef = Arc::new(UInt64Array::from(hashes));
-        let mut columns = vec![(field("hash", DataType::UInt64), hash), key];
-        columns.extend(values);
+        let mut columns = vec![(field("hash", DataType::UInt64), hash), self.keys.take_column(&rows)?];
+        columns.extend(self.rows.take_columns(&rows)?);
         columns.push((field("deleted", DataType::Boolean), Arc::new(BooleanArray::from(gone))));
         let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(|error| Error::job(format!("a chunk: {error}")))
+    }
+
+    /// The room for the next ones.
+    pub(crate) fn into_room(mut self) -> Room {
+        self.room.give(self.order);
+        self.room
     }
 }
 

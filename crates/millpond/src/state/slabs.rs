@@ -5,17 +5,13 @@
 
 use std::ops::{Index, IndexMut};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Items in a slab: some hundred kilobytes of what states keep. A little less than a power of two, as allocators have blocks of
 /// such sizes, and may need some bytes of them: what does not fit takes a fifth more.
 const SLAB: usize = (1 << 14) - 16;
 
-/// So many slabs at most are kept of a list if there was none for a while: another one may be far.
+/// So many slabs at most are kept: a list that is longer may not come again soon.
 const MOST_SPARE: usize = 128;
-
-/// Lists that are made again within this time are made often: what they were made of is kept.
-pub(super) const OFTEN: Duration = Duration::from_secs(60);
 
 /// Items by number.
 #[derive(Debug)]
@@ -35,13 +31,11 @@ struct Pile<T> {
     slabs: Vec<Vec<T>>,
     /// How many of them no list has needed since one came back.
     unused: usize,
-    /// When the last list came back.
-    given: Option<Instant>,
 }
 
 impl<T> Spare<T> {
     pub(crate) fn new() -> Self {
-        Spare(Arc::new(Mutex::new(Pile { slabs: Vec::new(), unused: 0, given: None })))
+        Spare(Arc::new(Mutex::new(Pile { slabs: Vec::new(), unused: 0 })))
     }
 
     /// An empty list that takes its slabs from here, and brings them back when it is dropped.
@@ -62,9 +56,7 @@ impl<T> Spare<T> {
         slabs.iter_mut().for_each(Vec::clear);
         let mut pile = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let needed = pile.slabs.len() - pile.unused;
-        if pile.given.replace(Instant::now()).is_none_or(|last| last.elapsed() > OFTEN) {
-            slabs.truncate(MOST_SPARE.saturating_sub(needed));
-        }
+        slabs.truncate(MOST_SPARE.saturating_sub(needed));
         let unneeded = pile.slabs.split_off(needed);
         pile.slabs.append(&mut slabs);
         pile.unused = pile.slabs.len();
@@ -239,11 +231,8 @@ mod tests {
         list(2 * SLAB);
         assert_eq!(kept(), 2);
         list((MOST_SPARE + 9) * SLAB);
-        assert_eq!(kept(), MOST_SPARE + 9, "lists are made often");
+        assert_eq!(kept(), MOST_SPARE, "another one may be far");
         list(1);
         assert_eq!(kept(), 1);
-        spare.0.lock().unwrap().given = None;
-        list((MOST_SPARE + 9) * SLAB);
-        assert_eq!(kept(), MOST_SPARE, "another one may be far");
     }
 }

@@ -3,6 +3,12 @@
 //! Keys come in no order, so that each look-up waits for memory. For a batch the waits can overlap, if what is read next does
 //! not depend on what is read now. A cell has part of the hash beside the slot: where a key lies is known before anything of
 //! the key is read, and [`SlotTable::touch`] brings the cells of a batch near with nothing that depends on them.
+//!
+//! Its shards are parts of the range of the subtask, one after the other: a snapshot goes through them.
+
+use std::ops::Range;
+
+use millpond_snapshot::hash::HashRange;
 
 use super::keys::Slot;
 
@@ -11,7 +17,8 @@ pub(crate) const VACANT: Slot = Slot::MAX;
 
 /// A table that grows moves all that it has at once: each shard is small enough for that. With 25 million keys in a
 /// subtask, a shard has 100,000, which are moved in less than a millisecond.
-const SHARDS: usize = 256;
+pub(super) const SHARDS: usize = 1 << SHARD_BITS;
+const SHARD_BITS: u32 = 8;
 
 /// Cells of a shard when it gets its first key, about.
 const LEAST: usize = 8;
@@ -19,9 +26,30 @@ const LEAST: usize = 8;
 /// From so many cells on a shard grows by a fifth or so at a time: half of it may be free when it doubles.
 const LARGE: usize = 1 << 12;
 
+/// Where hashes lie in the range of their subtask: a greater hash lies further, and those of the range at least as far as half
+/// of all numbers go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    start: u64,
+    /// Leading bits that make no difference within the range.
+    common: u32,
+}
+
+impl Places {
+    pub(crate) fn of_range(range: HashRange) -> Self {
+        Places { start: range.start(), common: (range.end() - range.start()).leading_zeros().min(63) }
+    }
+
+    #[inline]
+    pub(crate) fn of(self, hash: u64) -> u64 {
+        hash.wrapping_sub(self.start) << self.common
+    }
+}
+
 /// Slots by hash. Of slots with one hash there may be several; who looks one up says which it is.
 pub(crate) struct SlotTable {
-    /// By the lowest bits of the hash.
+    places: Places,
+    /// By the leading bits of the place.
     shards: Vec<Shard>,
     len: usize,
 }
@@ -42,29 +70,35 @@ struct Cell {
 
 const FREE: Cell = Cell { tag: 0, slot: VACANT };
 
+/// The shard of a place.
 #[inline]
-fn shard_of(hash: u64) -> usize {
-    hash as usize % SHARDS
+fn shard_of(place: u64) -> usize {
+    (place >> (u64::BITS - SHARD_BITS)) as usize
 }
 
-/// A worker's keys have the highest bits in common, those of a shard the lowest: these are left.
+/// The bits behind those.
 #[inline]
-fn tag_of(hash: u64) -> u32 {
-    (hash >> SHARDS.ilog2()) as u32
+fn tag_of(place: u64) -> u32 {
+    (place >> (u32::BITS - SHARD_BITS)) as u32
 }
 
 impl SlotTable {
-    pub(crate) fn new() -> Self {
-        SlotTable { shards: vec![Shard::default(); SHARDS], len: 0 }
+    /// For the keys of a `range`.
+    pub(crate) fn new(range: HashRange) -> Self {
+        SlotTable { places: Places::of_range(range), shards: vec![Shard::default(); SHARDS], len: 0 }
     }
 
-    /// A table of slots from 0 on, by their hashes: no shard grows.
-    pub(crate) fn numbered(hashes: impl Iterator<Item = u64> + Clone) -> Self {
+    /// Makes it a table of slots from 0 on, by their hashes: no shard grows.
+    pub(crate) fn number(&mut self, hashes: impl Iterator<Item = u64> + Clone) {
         let mut lens = [0; SHARDS];
-        hashes.clone().for_each(|hash| lens[shard_of(hash)] += 1);
-        let mut table = SlotTable { shards: lens.into_iter().map(Shard::for_so_many).collect(), len: 0 };
-        (0..).zip(hashes).for_each(|(slot, hash)| table.insert(hash, slot));
-        table
+        hashes.clone().for_each(|hash| lens[shard_of(self.places.of(hash))] += 1);
+        (self.shards, self.len) = (lens.into_iter().map(Shard::for_so_many).collect(), 0);
+        (0..).zip(hashes).for_each(|(slot, hash)| self.insert(hash, slot));
+    }
+
+    /// How hashes lie in the table.
+    pub(crate) fn places(&self) -> Places {
+        self.places
     }
 
     /// Slots in the table.
@@ -75,8 +109,9 @@ impl SlotTable {
     /// Reads the home of each hash, so that it is near when it is needed.
     pub(crate) fn touch(&self, hashes: impl Iterator<Item = u64>) {
         let homes = hashes.filter_map(|hash| {
-            let shard = &self.shards[shard_of(hash)];
-            shard.cells.get(shard.home(tag_of(hash)))
+            let place = self.places.of(hash);
+            let shard = &self.shards[shard_of(place)];
+            shard.cells.get(shard.home(tag_of(place)))
         });
         std::hint::black_box(homes.fold(0, |seen: u32, cell| seen ^ cell.tag));
     }
@@ -84,21 +119,30 @@ impl SlotTable {
     /// The first slot with (nearly) this hash of which `is_it` says so.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is_it: impl FnMut(Slot) -> bool) -> Option<Slot> {
-        let shard = &self.shards[shard_of(hash)];
-        shard.find(tag_of(hash), is_it).map(|at| shard.cells[at].slot)
+        let place = self.places.of(hash);
+        let shard = &self.shards[shard_of(place)];
+        shard.find(tag_of(place), is_it).map(|at| shard.cells[at].slot)
     }
 
     pub(crate) fn insert(&mut self, hash: u64, slot: Slot) {
-        self.shards[shard_of(hash)].insert(Cell { tag: tag_of(hash), slot });
+        let place = self.places.of(hash);
+        self.shards[shard_of(place)].insert(Cell { tag: tag_of(place), slot });
         self.len += 1;
     }
 
     pub(crate) fn remove(&mut self, hash: u64, slot: Slot) {
-        let shard = &mut self.shards[shard_of(hash)];
-        if let Some(at) = shard.find(tag_of(hash), |other| other == slot) {
+        let place = self.places.of(hash);
+        let shard = &mut self.shards[shard_of(place)];
+        if let Some(at) = shard.find(tag_of(place), |other| other == slot) {
             shard.remove(at);
             self.len -= 1;
         }
+    }
+
+    /// The slots in these shards, in no order.
+    pub(crate) fn slots(&self, shards: Range<usize>) -> impl Iterator<Item = Slot> {
+        let cells = self.shards[shards].iter().flat_map(|shard| &shard.cells);
+        cells.map(|cell| cell.slot).filter(|slot| *slot != VACANT)
     }
 }
 
@@ -206,7 +250,7 @@ mod tests {
     fn hash() -> impl Strategy<Value = u64> {
         // Few shards and tags, so that homes are shared; those at the end of a shard go on at its beginning.
         (0..2_u64, prop_oneof![0..4_u64, 0xffff_fffc..=0xffff_ffff_u64, 0x7fff_fffe..=0x8000_0001_u64])
-            .prop_map(|(shard, tag)| (tag << 8) | shard)
+            .prop_map(|(shard, tag)| (shard << 56) | (tag << 24))
     }
 
     #[test]
@@ -219,11 +263,24 @@ mod tests {
         assert!(large.windows(2).all(|pair| pair[1] <= pair[0] + pair[0] / 4 + 1));
     }
 
+    #[test]
+    fn hashes_of_each_range_lie_far_apart() {
+        for (worker, workers) in [(0, 1), (0, 2), (1, 2), (2, 3), (6, 7), (999, 1000)] {
+            let range = HashRange::of_worker(worker, workers);
+            let places = Places::of_range(range);
+            assert_eq!(places.of(range.start()), 0);
+            assert!(places.of(range.end()) >= 1 << 63, "worker {worker} of {workers}");
+            assert!(places.of(range.end() - 1) < places.of(range.end()));
+        }
+        let one = HashRange::new(7, 7).unwrap();
+        assert_eq!(Places::of_range(one).of(7), 0);
+    }
+
     proptest! {
         #[test]
         fn a_table_of_numbers_is_as_if_they_had_been_put(hashes in prop::collection::vec(hash(), 0..200)) {
-            let made = SlotTable::numbered(hashes.iter().copied());
-            let mut put = SlotTable::new();
+            let [mut made, mut put] = std::array::from_fn(|_| SlotTable::new(HashRange::FULL));
+            made.number(hashes.iter().copied());
             (0..).zip(&hashes).for_each(|(slot, hash)| put.insert(*hash, slot));
             let sizes = |table: &SlotTable| -> Vec<_> {
                 table.shards.iter().map(|shard| (shard.len, shard.cells.len())).collect()
@@ -237,7 +294,7 @@ mod tests {
 
         #[test]
         fn what_was_put_and_not_removed_is_found(steps in prop::collection::vec((any::<bool>(), hash()), 0..200)) {
-            let mut table = SlotTable::new();
+            let mut table = SlotTable::new(HashRange::FULL);
             let mut model = BTreeSet::<(u64, Slot)>::new();
             for (slot, (put, hash)) in (0..).zip(steps) {
                 match model.iter().copied().find(|(other, _)| *other == hash) {
@@ -255,8 +312,15 @@ mod tests {
                 for (hash, slot) in &model {
                     prop_assert_eq!(table.find(*hash, |found| found == *slot), Some(*slot));
                 }
-                prop_assert_eq!(table.find(hash ^ (1 << 20), |_| true), None);
+                prop_assert_eq!(table.find(hash ^ (1 << 40), |_| true), None);
             }
+            let mut slots: Vec<Slot> = (0..SHARDS).step_by(64).flat_map(|from| table.slots(from..from + 64)).collect();
+            let in_order = |slots: &[Slot]| slots.iter().all(|slot| model.iter().any(|(_, other)| other == slot));
+            prop_assert!(slots.len() == model.len() && in_order(&slots));
+            slots.sort_unstable();
+            slots.dedup();
+            prop_assert_eq!(slots.len(), model.len());
+            prop_assert!(table.slots(0..1).all(|slot| model.iter().any(|(hash, other)| *other == slot && hash >> 56 == 0)));
         }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! What a key has is a map by time, tracked entry by entry as a map state is. The calendar says which keys to look at when.
 
-use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use super::spill::pack;
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
 use super::tracker::{Extent, Mark, Next, Tracker};
+use super::walk::{Copied, is_behind, walk_maps};
 use crate::error::Error;
 use crate::time::EventTime;
 
@@ -32,9 +32,7 @@ pub(crate) struct TimerStore {
     len: usize,
     calendar: Calendar,
     tracker: Tracker<(Slot, EventTime)>,
-    /// How many slots have been copied of a snapshot that takes everything.
-    copied_slots: Slot,
-    copied: TimerRows,
+    copied: Copied<TimerRows>,
 }
 
 #[derive(Default)]
@@ -65,13 +63,12 @@ impl Rows for TimerRows {
 impl TimerStore {
     pub(crate) fn new(cursor: Rc<Cursor>) -> Self {
         TimerStore {
+            copied: Copied::new(Rc::clone(&cursor)),
             cursor,
             timers: Slabs::new(),
             len: 0,
             calendar: Calendar::default(),
             tracker: Tracker::new(),
-            copied_slots: 0,
-            copied: TimerRows::default(),
         }
     }
 
@@ -119,8 +116,8 @@ impl TimerStore {
             self.cursor.emptied(slot);
         }
         let id = (slot, time);
-        if self.tracker.is_due(mark, |copied| id > *copied) {
-            self.copied.push(id, false);
+        if self.tracker.is_due(mark, |copied| is_behind(self.cursor.stretch(), slot, &time, copied)) {
+            self.copied.here().push(id, false);
         }
         if self.tracker.remove(mark, || id) {
             self.cursor.tombstone(slot);
@@ -144,34 +141,6 @@ impl TimerStore {
         let timers = slots.iter().filter_map(|slot| self.timers.get(*slot as usize)?.last_of_list());
         std::hint::black_box(timers.filter(|mark| mark.is_stored()).count());
     }
-
-    /// Copies the timers of one slot that are due, behind the one that was copied last.
-    fn copy_behind(&mut self, last: Option<(Slot, EventTime)>, budget: &mut usize) {
-        let TimerStore { timers, tracker, copied, copied_slots: slot, .. } = self;
-        let Some(of_slot) = timers.get(*slot as usize) else { return tracker.came_to_the_end() };
-        let from = match last {
-            Some((of, time)) if of == *slot => Bound::Excluded(time),
-            _ => Bound::Unbounded,
-        };
-        let mut reached = None;
-        for (time, mark) in of_slot.range((from, Bound::Unbounded)) {
-            if *budget == 0 {
-                break;
-            }
-            *budget -= 1;
-            let id = (*slot, *time);
-            if tracker.is_due(*mark, |copied| id > *copied) {
-                copied.push(id, false);
-            }
-            reached = Some(id);
-        }
-        if let Some(id) = reached {
-            tracker.came_to(id);
-        }
-        if *budget > 0 {
-            *slot += 1;
-        }
-    }
 }
 
 impl Store for TimerStore {
@@ -191,38 +160,57 @@ impl Store for TimerStore {
         self.tracker.shorten(self.len);
     }
 
-    fn freeze(&mut self, extent: Extent, _keys: usize) -> bool {
-        let everything = self.tracker.takes_all(extent, self.len);
-        self.tracker.freeze(everything);
-        self.copied_slots = 0;
-        everything
+    fn takes_all(&self, extent: Extent, _keys: usize) -> bool {
+        self.tracker.takes_all(extent, self.len)
     }
 
-    fn copy_slice(&mut self, budget: &mut usize) -> bool {
+    fn freeze(&mut self, everything: bool, stretches: usize) {
+        self.tracker.freeze(everything);
+        self.copied.begin(stretches, TimerRows::default);
+    }
+
+    fn copy_changes(&mut self, budget: &mut usize) -> bool {
         while *budget > 0 {
             *budget -= 1;
             match self.tracker.next() {
                 Next::Changed(id) => {
                     let Some(mark) = self.mark_mut(id).map(|mark| *mark) else { continue };
-                    if self.tracker.is_due(mark, |copied| id > *copied) {
-                        self.copied.push(id, false);
+                    if self.tracker.is_due(mark, |_| true) {
+                        self.copied.here().push(id, false);
                         self.mark_mut(id).into_iter().for_each(|mark| *mark = Mark::RESTORED);
                     }
                 }
-                Next::Removed(id) => self.copied.push(id, true),
-                Next::Behind(last) => self.copy_behind(last, budget),
+                Next::Removed(id) => self.copied.here().push(id, true),
                 Next::Done => return true,
             }
         }
         false
     }
 
-    fn copied(&self) -> &Slabs<Slot> {
-        &self.copied.slots
+    fn copy_keys(&mut self, slots: &[Slot], stretch: usize, budget: &mut usize) -> bool {
+        let TimerStore { timers, tracker, copied, .. } = self;
+        let copied = copied.of_mut(stretch);
+        walk_maps(
+            timers,
+            tracker,
+            slots,
+            stretch,
+            budget,
+            |mark| *mark,
+            |slot, time, _| copied.push((slot, *time), false),
+        )
     }
 
-    fn take_rows(&mut self) -> Box<dyn Rows> {
-        Box::new(std::mem::take(&mut self.copied))
+    fn end_walk(&mut self) {
+        self.tracker.came_to_the_end();
+    }
+
+    fn copied(&self, stretch: usize) -> &Slabs<Slot> {
+        &self.copied.of(stretch).slots
+    }
+
+    fn take_rows(&mut self, stretch: usize) -> Box<dyn Rows> {
+        Box::new(std::mem::take(self.copied.of_mut(stretch)))
     }
 
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use millpond_snapshot::hash::{HashRange, key_hash};
 use proptest::prelude::*;
 
 use super::codec;
-use super::keyed::KeyedStates;
+use super::keyed::{CopiedRows, KeyedStates};
 use super::setup::KeyedSetup;
 use super::timers::TimerStore;
 use crate::time::EventTime;
@@ -64,7 +64,7 @@ impl Subject {
         let keys = setup.keys();
         let timers = setup.timers("timers");
         let key = codec::column::<u64>("key").unwrap();
-        let states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key, keys);
+        let states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, key, keys, HashRange::FULL);
         let (model, saved) = (Model::new(), Model::new());
         Subject { states, timers, model, now: 0, frozen: None, saved, rows: Vec::new() }
     }
@@ -73,7 +73,7 @@ impl Subject {
         let mut slots = Vec::new();
         self.states.find(batch.iter().map(|(key, ..)| (key_hash(key).unwrap(), key)), &mut slots);
         for ((key, after, set), slot) in batch.iter().zip(slots) {
-            self.states.select(slot);
+            self.states.revisit(slot);
             let time = self.now + after;
             if *set {
                 self.timers.borrow_mut().register(EventTime::from_millis(time));
@@ -97,7 +97,7 @@ impl Subject {
         loop {
             let Some(time) = self.timers.borrow_mut().due(now, &mut slots) else { break };
             for slot in &slots {
-                self.states.select(*slot);
+                self.states.revisit(*slot);
                 if !self.timers.borrow_mut().take(time, *slot) {
                     continue;
                 }
@@ -125,13 +125,13 @@ impl Subject {
     }
 
     fn slice(&mut self, budget: usize) {
-        let Some(mut rows) = self.states.copy_slice(budget) else { return };
+        let Some(CopiedRows::Rest(mut rows)) = self.states.copy_slice(budget) else { return };
         let rows = rows.pop().expect("there is one state");
         if rows.whole {
             self.rows.clear();
         }
         let mut rows = rows.sorted(Default::default()).unwrap();
-        for (_, places) in rows.keys.chunks(HashRange::FULL, 5).unwrap() {
+        for places in rows.batches(5) {
             self.rows.push(rows.batch(places).unwrap());
         }
         self.saved = self.frozen.take().expect("a copy is of something");

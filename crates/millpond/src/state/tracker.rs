@@ -4,8 +4,8 @@
 //! while the operator works on. An entry that is about to change before it was copied is copied just before. The
 //! cost of a snapshot follows what changed, and no record waits for more than a slice.
 //!
-//! A snapshot that takes everything needs no list: the store copies its entries in the order of their ids, and the
-//! tracker remembers how far it has come.
+//! A snapshot that takes everything needs no list: entries are copied stretch by stretch of the hashes, and in each in the order
+//! of their ids, and the tracker remembers how far that has come.
 
 use std::num::NonZero;
 
@@ -71,18 +71,18 @@ enum Frozen<Id> {
     /// Tombstones, then what changed.
     Changes { removed: Listed<Id>, changed: Listed<Id> },
     /// Every entry that was there, but those up to and with this one.
-    Everything { copied: Option<Id> },
+    Everything { copied: Option<Placed<Id>> },
 }
 
-/// The next thing to do for a snapshot.
+/// The stretch of an entry's key, and which entry it is: the order in which everything is copied.
+pub(crate) type Placed<Id> = (usize, Id);
+
+/// The next thing that a list has for a snapshot.
 pub(crate) enum Next<Id> {
     /// Look at this entry, and if [`Tracker::is_due`] copy it and make its mark [`Mark::RESTORED`]: it may be named once more.
     Changed(Id),
     /// Write a tombstone.
     Removed(Id),
-    /// Go on behind this entry: copy those that are [due](Tracker::is_due), and say how far that was
-    /// ([`Tracker::came_to`]) or that it was all ([`Tracker::came_to_the_end`]).
-    Behind(Option<Id>),
     /// The copy is complete.
     Done,
 }
@@ -99,10 +99,10 @@ impl<Id: Clone> Tracker<Id> {
     }
 
     /// Whether the entry with `mark` belongs to the snapshot being copied and has not been copied. `is_behind` says
-    /// whether its id is greater than a given one. Who copies it must change or remove it next, unless
-    /// [`Tracker::next`] says otherwise.
+    /// whether its place is behind a given one. Who copies it must change or remove it next, unless
+    /// [`Tracker::next`] says otherwise, or go on to [`Tracker::came_to`] it.
     #[inline]
-    pub(crate) fn is_due(&self, mark: Mark, is_behind: impl FnOnce(&Id) -> bool) -> bool {
+    pub(crate) fn is_due(&self, mark: Mark, is_behind: impl FnOnce(&Placed<Id>) -> bool) -> bool {
         match &self.frozen {
             None => false,
             Some(Frozen::Changes { .. }) => mark.version() + 1 == self.version.get() && mark.version() != 0,
@@ -228,15 +228,14 @@ impl<Id: Clone> Tracker<Id> {
             self.version.checked_add(1).filter(|version| *version < STORED).expect("fewer than 2^30 snapshots");
     }
 
-    /// The next entry to copy. Tombstones come first: a key that was removed and came back is written as both, and
-    /// the later row counts.
+    /// The next entry to copy of a list, if there is one. Tombstones come first: a key that was removed and came back is written
+    /// as both, and the later row counts.
     pub(crate) fn next(&mut self) -> Next<Id> {
         let next = match &mut self.frozen {
-            None => None,
-            Some(Frozen::Everything { copied }) => return Next::Behind(copied.clone()),
             Some(Frozen::Changes { removed, changed }) => {
                 removed.next().map(Next::Removed).or_else(|| changed.next().map(Next::Changed))
             }
+            None | Some(Frozen::Everything { .. }) => return Next::Done,
         };
         next.unwrap_or_else(|| {
             self.frozen = None;
@@ -244,10 +243,18 @@ impl<Id: Clone> Tracker<Id> {
         })
     }
 
-    /// All entries up to and with `id` have been looked at, and copied if they were due.
-    pub(crate) fn came_to(&mut self, id: Id) {
+    /// The last entry that was looked at of everything.
+    pub(crate) fn copied(&self) -> Option<&Placed<Id>> {
+        match &self.frozen {
+            Some(Frozen::Everything { copied }) => copied.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// All entries up to and with this one have been looked at, and copied if they were due.
+    pub(crate) fn came_to(&mut self, place: Placed<Id>) {
         if let Some(Frozen::Everything { copied }) = &mut self.frozen {
-            *copied = Some(id);
+            *copied = Some(place);
         }
     }
 
@@ -266,16 +273,16 @@ mod tests {
         let mut tracker = Tracker::new();
         let mut mark = tracker.added(|| 7);
         tracker.change(&mut mark, || 7);
-        assert!(!tracker.is_due(mark, |copied| 7 > *copied), "nothing is frozen");
+        assert!(!tracker.is_due(mark, |copied| (1, 7) > *copied), "nothing is frozen");
         tracker.freeze(false);
-        assert!(tracker.is_due(mark, |copied| 7 > *copied));
+        assert!(tracker.is_due(mark, |copied| (1, 7) > *copied));
         assert!(matches!(tracker.next(), Next::Changed(7)));
         mark = Mark::RESTORED;
-        assert!(!tracker.is_due(mark, |copied| 7 > *copied) && tracker.is_persisted(mark));
+        assert!(!tracker.is_due(mark, |copied| (1, 7) > *copied) && tracker.is_persisted(mark));
         assert!(matches!(tracker.next(), Next::Done));
         tracker.change(&mut mark, || 7);
         tracker.freeze(false);
-        assert!(tracker.is_due(mark, |copied| 7 > *copied) && tracker.is_persisted(mark));
+        assert!(tracker.is_due(mark, |copied| (1, 7) > *copied) && tracker.is_persisted(mark));
     }
 
     #[test]
@@ -283,16 +290,19 @@ mod tests {
         let mut tracker = Tracker::new();
         let (changed, kept) = (tracker.added(|| 7), Mark::RESTORED);
         tracker.freeze(true);
-        assert!(tracker.is_due(changed, |copied| 7 > *copied) && tracker.is_due(kept, |copied| 7 > *copied));
+        assert!(
+            tracker.is_due(changed, |copied| (5, 7) > *copied) && tracker.is_due(kept, |copied| (5, 7) > *copied)
+        );
         let new = tracker.added(|| 9);
-        assert!(!tracker.is_due(new, |copied| 9 > *copied), "it was not there at the freeze");
-        assert!(matches!(tracker.next(), Next::Behind(None)));
-        tracker.came_to(7);
-        assert!(!tracker.is_due(kept, |copied| 7 > *copied) && tracker.is_due(kept, |copied| 8 > *copied));
-        assert!(matches!(tracker.next(), Next::Behind(Some(7))));
+        assert!(!tracker.is_due(new, |copied| (6, 9) > *copied), "it was not there at the freeze");
+        assert!(tracker.copied().is_none() && matches!(tracker.next(), Next::Done));
+        tracker.came_to((5, 7));
+        assert!(
+            !tracker.is_due(kept, |copied| (5, 7) > *copied) && tracker.is_due(kept, |copied| (6, 1) > *copied)
+        );
+        assert_eq!(tracker.copied(), Some(&(5, 7)));
         tracker.came_to_the_end();
-        assert!(!tracker.is_due(kept, |copied| 8 > *copied));
-        assert!(matches!(tracker.next(), Next::Done));
+        assert!(!tracker.is_due(kept, |copied| (6, 1) > *copied));
     }
 
     #[test]

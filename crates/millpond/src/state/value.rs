@@ -17,6 +17,7 @@ use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
 use super::tracker::{Extent, Mark, Next, Tracker};
+use super::walk::Copied;
 use crate::error::Error;
 use crate::time::millis;
 
@@ -29,6 +30,9 @@ struct Entry<V> {
 
 const _: () = assert!(size_of::<Option<Entry<u64>>>() == 16);
 
+/// Values that are brought near together before they are copied.
+const NEAR_KEYS: usize = 128;
+
 /// Values by slot. Reading and writing are for the cursor's key.
 pub(crate) struct ValueStore<V> {
     cursor: Rc<Cursor>,
@@ -37,7 +41,8 @@ pub(crate) struct ValueStore<V> {
     expiries: Slabs<i64>,
     ttl: Option<Ttl>,
     tracker: Tracker<Slot>,
-    copied: ValueRows<V>,
+    field: FieldRef,
+    copied: Copied<ValueRows<V>>,
     spare: ValueSpare<V>,
     evolving: Evolving<V>,
 }
@@ -103,35 +108,17 @@ impl<V: StateValue> Rows for ValueRows<V> {
     }
 }
 
-impl<V: StateValue> Entry<V> {
-    /// Copies the value if the snapshot being copied has it and it was not copied yet; says whether it did.
-    #[inline]
-    fn copy_if_due(
-        &self,
-        at: usize,
-        tracker: &Tracker<Slot>,
-        copied: &mut ValueRows<V>,
-        expires_at: Option<i64>,
-    ) -> bool {
-        let is_due = tracker.is_due(self.mark, |copied| at > *copied as usize);
-        if is_due {
-            copied.copy(at as Slot, &self.value, expires_at);
-        }
-        is_due
-    }
-}
-
 impl<V: StateValue> ValueStore<V> {
     pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef, evolving: Evolving<V>) -> Self {
-        let spare = ValueSpare::new();
         ValueStore {
+            copied: Copied::new(Rc::clone(&cursor)),
             cursor,
             entries: Slabs::new(),
             expiries: Slabs::new(),
             ttl,
             tracker: Tracker::new(),
-            copied: spare.rows(codec::nullable(field), ttl.is_some()),
-            spare,
+            field: codec::nullable(field),
+            spare: ValueSpare::new(),
             evolving,
         }
     }
@@ -207,9 +194,11 @@ impl<V: StateValue> ValueStore<V> {
     #[inline]
     fn change(&mut self, at: usize) -> Option<&mut V> {
         let expires_at = self.ttl.map(|ttl| (self.expiries[at], self.fresh(ttl)));
-        let ValueStore { entries, tracker, copied, expiries, .. } = self;
+        let ValueStore { cursor, entries, tracker, copied, expiries, .. } = self;
         let entry = entries[at].as_mut()?;
-        entry.copy_if_due(at, tracker, copied, expires_at.map(|(old, _)| old));
+        if is_due(tracker, cursor, at, entry) {
+            copied.here().copy(at as Slot, &entry.value, expires_at.map(|(old, _)| old));
+        }
         tracker.change(&mut entry.mark, || at as Slot);
         if let Some((_, new)) = expires_at {
             expiries[at] = new;
@@ -248,10 +237,19 @@ impl<V: StateValue> ValueStore<V> {
     }
 
     fn copy_if_due(&mut self, at: usize) -> bool {
-        let ValueStore { entries, tracker, copied, expiries, ttl, .. } = self;
-        let entry = entries[at].as_ref();
-        entry.is_some_and(|entry| entry.copy_if_due(at, tracker, copied, ttl.map(|_| expiries[at])))
+        let ValueStore { cursor, entries, tracker, copied, expiries, ttl, .. } = self;
+        let entry = entries[at].as_ref().filter(|entry| is_due(tracker, cursor, at, entry));
+        if let Some(entry) = entry {
+            copied.here().copy(at as Slot, &entry.value, ttl.map(|_| expiries[at]));
+        }
+        entry.is_some()
     }
+}
+
+/// Whether the snapshot being copied has the value of the cursor's key, and it was not copied yet.
+#[inline]
+fn is_due<V>(tracker: &Tracker<Slot>, cursor: &Cursor, at: usize, entry: &Entry<V>) -> bool {
+    tracker.is_due(entry.mark, |copied| (cursor.stretch(), at as Slot) > *copied)
 }
 
 impl<V: StateValue> Store for ValueStore<V> {
@@ -279,13 +277,17 @@ impl<V: StateValue> Store for ValueStore<V> {
         self.tracker.shorten(keys);
     }
 
-    fn freeze(&mut self, extent: Extent, keys: usize) -> bool {
-        let everything = self.tracker.takes_all(extent, keys);
-        self.tracker.freeze(everything);
-        everything
+    fn takes_all(&self, extent: Extent, keys: usize) -> bool {
+        self.tracker.takes_all(extent, keys)
     }
 
-    fn copy_slice(&mut self, budget: &mut usize) -> bool {
+    fn freeze(&mut self, everything: bool, stretches: usize) {
+        self.tracker.freeze(everything);
+        let ValueStore { copied, spare, field, ttl, .. } = self;
+        copied.begin(stretches, || spare.rows(Arc::clone(field), ttl.is_some()));
+    }
+
+    fn copy_changes(&mut self, budget: &mut usize) -> bool {
         while *budget > 0 {
             match self.tracker.next() {
                 Next::Changed(slot) => {
@@ -296,21 +298,7 @@ impl<V: StateValue> Store for ValueStore<V> {
                         entry.mark = Mark::RESTORED;
                     }
                 }
-                Next::Removed(slot) => self.copied.push(slot, None, None),
-                Next::Behind(slot) => {
-                    let from = slot.map_or(0, |slot| slot as usize + 1);
-                    let to = self.entries.len().min(from.saturating_add(*budget));
-                    for at in from..to {
-                        self.copy_if_due(at);
-                    }
-                    if to == self.entries.len() {
-                        self.tracker.came_to_the_end();
-                    } else {
-                        self.tracker.came_to(to as Slot - 1);
-                    }
-                    *budget -= to - from;
-                    continue;
-                }
+                Next::Removed(slot) => self.copied.here().push(slot, None, None),
                 Next::Done => return true,
             }
             *budget -= 1;
@@ -318,13 +306,37 @@ impl<V: StateValue> Store for ValueStore<V> {
         false
     }
 
-    fn copied(&self) -> &Slabs<Slot> {
-        &self.copied.slots
+    fn copy_keys(&mut self, slots: &[Slot], stretch: usize, budget: &mut usize) -> bool {
+        let ValueStore { entries, tracker, copied, expiries, ttl, .. } = self;
+        let copied = copied.of_mut(stretch);
+        for slots in slots.chunks(NEAR_KEYS) {
+            let entry = |slot: Slot| entries.get(slot as usize).and_then(Option::as_ref);
+            // They come from all over memory: nothing here depends on what is read.
+            std::hint::black_box(slots.iter().filter(|slot| entry(**slot).is_some()).count());
+            for slot in slots {
+                if let Some(entry) = entry(*slot)
+                    && tracker.is_due(entry.mark, |copied| (stretch, *slot) > *copied)
+                {
+                    copied.copy(*slot, &entry.value, ttl.map(|_| expiries[*slot as usize]));
+                }
+            }
+        }
+        slots.last().into_iter().for_each(|last| tracker.came_to((stretch, *last)));
+        *budget = budget.saturating_sub(slots.len());
+        true
     }
 
-    fn take_rows(&mut self) -> Box<dyn Rows> {
-        let empty = self.spare.rows(Arc::clone(&self.copied.field), self.ttl.is_some());
-        Box::new(std::mem::replace(&mut self.copied, empty))
+    fn end_walk(&mut self) {
+        self.tracker.came_to_the_end();
+    }
+
+    fn copied(&self, stretch: usize) -> &Slabs<Slot> {
+        &self.copied.of(stretch).slots
+    }
+
+    fn take_rows(&mut self, stretch: usize) -> Box<dyn Rows> {
+        let empty = ValueRows::new(Arc::clone(&self.field), self.ttl.is_some());
+        Box::new(std::mem::replace(self.copied.of_mut(stretch), empty))
     }
 
     fn restore_live(&mut self, slots: &[Slot], batch: &RecordBatch) -> Result<(), Error> {
@@ -438,7 +450,7 @@ impl<V: StateValue> Store for ValueStore<V> {
     }
 
     fn spilled_rows(&self) -> Box<dyn SpilledRows> {
-        Box::new(ValueRows::<V>::new(Arc::clone(&self.copied.field), self.ttl.is_some()))
+        Box::new(ValueRows::<V>::new(Arc::clone(&self.field), self.ttl.is_some()))
     }
 }
 

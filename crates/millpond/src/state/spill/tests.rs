@@ -15,7 +15,7 @@ use super::scratch::Scratch;
 use crate::state::codec;
 use crate::state::descriptor::{StateDescriptor, Ttl};
 use crate::state::handles::{MapState, ValueState};
-use crate::state::keyed::KeyedStates;
+use crate::state::keyed::{CopiedRows, KeyedStates};
 use crate::state::rows::KeyedRows;
 use crate::state::setup::KeyedSetup;
 use crate::state::timers::TimerStore;
@@ -105,7 +105,7 @@ impl Subject {
         let timers = setup.timers("timers");
         setup.cursor.set_now(EventTime::from_millis(now));
         let field = codec::column::<u16>("key").unwrap();
-        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
+        let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys, HashRange::FULL);
         states.spill_to(setting, HashRange::FULL);
         Subject { states, value, map, timers }
     }
@@ -125,7 +125,7 @@ impl Subject {
         let mut slots = Vec::new();
         self.states.look_up(hashed(), &mut slots).unwrap();
         for (place, (key, slot)) in keys.iter().zip(slots).enumerate() {
-            self.states.select(slot);
+            self.states.revisit(slot);
             logic(self, place, *key);
         }
         self.states.settle();
@@ -154,9 +154,12 @@ fn chunks_of(state: usize, range: HashRange, rows: KeyedRows, to: &mut Vec<Chunk
     }
     let base = rows.whole;
     let mut rows = rows.sorted(Default::default()).unwrap();
-    for (range, places) in rows.keys.chunks(range, 7).unwrap() {
-        let batch = rows.batch(places).unwrap();
-        to.push(Chunk { state, base, range, batch });
+    let (batches, mut start) = (rows.batches(7), range.start());
+    for (number, places) in batches.iter().enumerate() {
+        let end = if number + 1 == batches.len() { range.end() } else { rows.last_hash(places).unwrap() };
+        let (part, batch) = (HashRange::new(start, end).unwrap(), rows.batch(places.clone()).unwrap());
+        to.push(Chunk { state, base, range: part, batch });
+        start = end.wrapping_add(1);
     }
 }
 
@@ -303,11 +306,9 @@ impl Trial {
         let Trial { subject, model, now, .. } = self;
         subject.each(&keys, |subject, place, key| apply(subject, model, *now, key, &batch[place].1));
         if self.copying.is_some()
-            && self.subject.states.copy_slice(2).is_some_and(|rows| {
-                self.take(rows);
-                true
-            })
+            && let Some(rows) = self.subject.states.copy_slice(2)
         {
+            self.take(rows);
             self.check();
         }
         self.subject.make_room();
@@ -361,7 +362,8 @@ impl Trial {
         }
     }
 
-    fn take(&mut self, rows: Vec<KeyedRows>) {
+    fn take(&mut self, rows: CopiedRows) {
+        let CopiedRows::Rest(rows) = rows else { panic!("so few keys are one stretch") };
         let spilled = self.subject.states.take_spilled();
         if self.copying.as_ref().is_some_and(|(.., lost)| *lost) {
             self.whole = true;
@@ -536,7 +538,7 @@ fn a_key_may_be_longer_than_a_leaf() {
     let value = setup.value::<u64>("value");
     let keys = setup.keys();
     let field = codec::column::<Alike>("key").unwrap();
-    let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys);
+    let mut states = KeyedStates::new(Rc::clone(&setup.cursor), setup.states, field, keys, HashRange::FULL);
     states.spill_to(Some(&setting(1, directory.path())), HashRange::FULL);
     let mut slots = Vec::new();
     // One hash for all: they share a leaf, and only the key tells them apart.
@@ -545,7 +547,7 @@ fn a_key_may_be_longer_than_a_leaf() {
     for round in 0..3 {
         for (number, key) in keys.iter().enumerate() {
             states.look_up([(hash, key)].into_iter(), &mut slots).unwrap();
-            states.select(slots[0]);
+            states.revisit(slots[0]);
             assert_eq!(value.get(), (round > 0).then_some(round * 10 + number as u64));
             value.set((round + 1) * 10 + number as u64);
             states.settle();
