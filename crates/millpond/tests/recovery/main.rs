@@ -11,6 +11,7 @@ mod on_disk;
 mod sink;
 mod source;
 mod store;
+mod stretches;
 #[path = "../common/waiting.rs"]
 mod waiting;
 
