@@ -180,7 +180,7 @@ impl<K: StateValue + Eq> KeyTable<K> {
     /// The slots of the keys in these shards of the table, in their order.
     pub(crate) fn slots_in(&self, shards: Range<usize>, slots: &mut Vec<Slot>) {
         slots.clear();
-        slots.extend(self.table.slots(shards));
+        self.table.slots(shards, slots);
         radsort::sort(slots);
     }
 
