@@ -4,6 +4,7 @@
 //! and used again for the next.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 
 use millpond_snapshot::chunk::{ChunkEncoder, ChunkKind, ChunkRef, EncodedChunk, StateKind};
 use millpond_snapshot::hash::HashRange;
@@ -31,6 +32,9 @@ struct Sizes {
 }
 
 const SIZES: Sizes = Sizes { chunk_rows: 1 << 20, chunk_bytes: 64 << 20, batch_rows: 1 << 16, large: LARGE };
+
+/// So many chunks of a state are being put into the store at once: one that is slow is waited for.
+const PUTS_AT_ONCE: usize = 4;
 
 /// Room for the bytes of the first chunk of a state that has more than one batch. What of it is not needed is never touched.
 const FIRST_ROOM: usize = 32 << 20;
@@ -63,15 +67,26 @@ pub(super) struct ChunkStream {
     last: u64,
     /// Room for its bytes.
     room: usize,
-    /// Those before it, which are being put into the store.
-    ended: Vec<JoinHandle<millpond_snapshot::Result<ChunkRef>>>,
+    /// Those before it: in the store, and being put there.
+    stored: Vec<ChunkRef>,
+    putting: VecDeque<JoinHandle<millpond_snapshot::Result<ChunkRef>>>,
 }
 
 impl ChunkStream {
     /// Begins with what is about `range`.
     pub(super) fn new(job: JobName, state: StateKind, kind: ChunkKind, range: HashRange) -> Self {
         let (last, room) = (range.start(), FIRST_ROOM);
-        ChunkStream { job, state, kind, range, encoder: None, last, room, ended: Vec::new() }
+        ChunkStream {
+            job,
+            state,
+            kind,
+            range,
+            encoder: None,
+            last,
+            room,
+            stored: Vec::new(),
+            putting: VecDeque::new(),
+        }
     }
 
     /// What the chunk at hand is about, if it is the last one or ends with its greatest hash.
@@ -127,8 +142,9 @@ impl ChunkWriter {
                 let chunk = encoder.finish(stream.range_of_chunk(false)?)?;
                 // A little more than this one has.
                 stream.room = chunk.bytes.len() / 7 * 8;
+                self.wait_for_puts(stream, PUTS_AT_ONCE - 1)?;
                 let store = self.store.clone();
-                stream.ended.push(self.handle.spawn(async move { store.put_chunk(chunk).await }));
+                stream.putting.push_back(self.handle.spawn(async move { store.put_chunk(chunk).await }));
             }
             let batch = rows.batch(places)?;
             let encoder = match &mut stream.encoder {
@@ -150,20 +166,27 @@ impl ChunkWriter {
 
     /// Ends a state whose rows have all been added.
     pub(super) fn end(&self, mut stream: ChunkStream) -> Result<Chunks, Error> {
-        let mut chunks = Chunks::default();
         let last = match stream.encoder.take() {
             Some(encoder) => Some(encoder.finish(stream.range_of_chunk(true)?)?),
             None => None,
         };
-        for ended in stream.ended {
-            chunks.stored.push(self.handle.block_on(ended).map_err(Error::failed)??);
-        }
+        self.wait_for_puts(&mut stream, 0)?;
+        let mut chunks = Chunks { stored: stream.stored, waiting: Vec::new() };
         match last {
             Some(chunk) if chunk.bytes.len() < self.sizes.large => chunks.waiting.push(chunk),
             Some(chunk) => chunks.stored.push(self.handle.block_on(self.store.put_chunk(chunk))?),
             None => {}
         }
         Ok(chunks)
+    }
+
+    /// Waits until no more than `most` chunks are being put into the store.
+    fn wait_for_puts(&self, stream: &mut ChunkStream, most: usize) -> Result<(), Error> {
+        while stream.putting.len() > most {
+            let put = stream.putting.pop_front().map(|put| self.handle.block_on(put));
+            stream.stored.extend(put.transpose().map_err(Error::failed)?.transpose()?);
+        }
+        Ok(())
     }
 }
 
