@@ -56,7 +56,7 @@ pub(crate) struct Stretch {
 
 enum Work {
     Stretch(Stretch),
-    Part(Part),
+    Part(Box<Part>),
 }
 
 /// So many stretches wait at most before no more are copied: they are in memory a second time.
@@ -97,7 +97,7 @@ impl Writer {
                             desk.take_stretch(stretch);
                             encoded.fetch_sub(1, Ordering::Relaxed);
                         }
-                        Work::Part(part) => desk.take(part),
+                        Work::Part(part) => desk.take(*part),
                     }
                 }
                 desk.write_held();
@@ -112,7 +112,7 @@ impl Writer {
     }
 
     pub(crate) fn submit(&self, part: Part) {
-        self.send(Work::Part(part));
+        self.send(Work::Part(Box::new(part)));
     }
 
     pub(crate) fn submit_stretch(&self, stretch: Stretch) {
