@@ -61,7 +61,31 @@ type Numbers = [Option<i64>; 9];
 const DELTA_LENGTH_BYTE_ARRAY: Option<i64> = Some(6);
 const DELTA_BYTE_ARRAY: Option<i64> = Some(7);
 
+// Fields of the structs in a page header, the first one being 1.
+const DATA: &[u8] = &[I32, I32, I32, I32, STRUCT];
+const DICTIONARY: &[u8] = &[I32, I32, TRUE];
+const DATA_V2: &[u8] = &[I32, I32, I32, I32, I32, I32, TRUE, STRUCT];
+
 impl PageHeader {
+    /// Takes a header off the front. `None` means that it is malformed.
+    fn read(from: &mut Thrift<'_>) -> Option<Self> {
+        let mut sizes = [None; 5];
+        let [mut data, mut dictionary, mut data_v2] = [Numbers::default(); 3];
+        from.fields(|from, field, kind| {
+            match (field, kind) {
+                (1..=4, I32) => sizes[field] = Some(from.zigzag()?),
+                (5, STRUCT) => data = numbers(from, DATA)?,
+                (6, STRUCT) => from.pass(STRUCT)?,
+                (7, STRUCT) => dictionary = numbers(from, DICTIONARY)?,
+                (8, STRUCT) => data_v2 = numbers(from, DATA_V2)?,
+                _ => return None,
+            }
+            Some(())
+        })?;
+        let [_, _, uncompressed, compressed, _] = sizes;
+        Some(PageHeader { uncompressed: uncompressed?, compressed: compressed?, data, dictionary, data_v2 })
+    }
+
     fn check(&self, page: &[u8], column: &ColumnChunkMetaData) -> Result<(), String> {
         let is_compressed = !matches!(column.compression(), Compression::UNCOMPRESSED);
         let bytes = page.len() as u64;
@@ -126,46 +150,18 @@ fn within(claimed: i64, most: u64, what: &str) -> Result<(), String> {
     Err(format!("a page claims {claimed} {what}, and can have {most} at most"))
 }
 
-// Fields of the structs in a page header, the first one being 1.
-const DATA: &[u8] = &[I32, I32, I32, I32, STRUCT];
-const DICTIONARY: &[u8] = &[I32, I32, TRUE];
-const DATA_V2: &[u8] = &[I32, I32, I32, I32, I32, I32, TRUE, STRUCT];
-
-impl PageHeader {
-    /// Takes a header off the front. `None` means that it is malformed.
-    fn read(from: &mut Thrift<'_>) -> Option<Self> {
-        let mut sizes = [None; 5];
-        let [mut data, mut dictionary, mut data_v2] = [Numbers::default(); 3];
-        let mut last = 0;
-        while let Some((field, kind)) = from.field(last)? {
-            match (field, kind) {
-                (1..=4, I32) => sizes[field] = Some(from.zigzag()?),
-                (5, STRUCT) => data = numbers(from, DATA)?,
-                (6, STRUCT) => from.pass(STRUCT)?,
-                (7, STRUCT) => dictionary = numbers(from, DICTIONARY)?,
-                (8, STRUCT) => data_v2 = numbers(from, DATA_V2)?,
-                _ => return None,
-            }
-            last = field;
-        }
-        let [_, _, uncompressed, compressed, _] = sizes;
-        Some(PageHeader { uncompressed: uncompressed?, compressed: compressed?, data, dictionary, data_v2 })
-    }
-}
-
 /// Reads a struct of these fields for its numbers; a truth value is 0 or 1.
 fn numbers(from: &mut Thrift<'_>, kinds: &[u8]) -> Option<Numbers> {
     let mut numbers = Numbers::default();
-    let mut last = 0;
-    while let Some((field, kind)) = from.field(last)? {
+    from.fields(|from, field, kind| {
         match (*kinds.get(field - 1)?, kind) {
             (I32, I32) => numbers[field] = Some(from.zigzag()?),
             (TRUE, TRUE | FALSE) => numbers[field] = Some(i64::from(kind == TRUE)),
             (STRUCT, STRUCT) => from.pass(STRUCT)?,
             _ => return None,
         }
-        last = field;
-    }
+        Some(())
+    })?;
     Some(numbers)
 }
 

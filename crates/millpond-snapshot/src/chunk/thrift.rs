@@ -39,18 +39,25 @@ impl<'a> Thrift<'a> {
         self.0.is_empty()
     }
 
-    /// The number and type of a struct's next field, or `Some(None)` at its end. Numbers rise, so that none stands
-    /// there twice.
-    pub(super) fn field(&mut self, last: usize) -> Option<Option<(usize, u8)>> {
-        let byte = self.byte()?;
-        if byte == 0 {
-            return Some(None);
+    /// Gives the number and type of each field of a struct to `each`, which reads it or passes over it. Numbers rise, so that
+    /// none stands there twice.
+    pub(super) fn fields(&mut self, mut each: impl FnMut(&mut Self, usize, u8) -> Option<()>) -> Option<()> {
+        let mut last = 0;
+        loop {
+            let byte = self.byte()?;
+            if byte == 0 {
+                return Some(());
+            }
+            let field = match byte >> 4 {
+                0 => usize::try_from(self.zigzag()?).ok()?,
+                further => last + usize::from(further),
+            };
+            if field <= last || field > 64 {
+                return None;
+            }
+            each(self, field, byte & 0x0f)?;
+            last = field;
         }
-        let field = match byte >> 4 {
-            0 => usize::try_from(self.zigzag()?).ok()?,
-            further => last + usize::from(further),
-        };
-        (field > last && field <= 64).then_some(Some((field, byte & 0x0f)))
     }
 
     /// Passes over a value of this type.
@@ -79,13 +86,7 @@ impl<'a> Thrift<'a> {
                 }
                 (0..length).try_for_each(|_| self.pass_within(kind, depth))?;
             }
-            STRUCT => {
-                let mut last = 0;
-                while let Some((field, kind)) = self.field(last)? {
-                    self.pass_within(kind, depth)?;
-                    last = field;
-                }
-            }
+            STRUCT => self.fields(|this, _, kind| this.pass_within(kind, depth))?,
             // No struct of Parquet has a map.
             _ => return None,
         }

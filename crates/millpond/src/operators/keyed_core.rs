@@ -293,14 +293,14 @@ impl<K: Key> KeyedCore<K> {
 
     fn copy(&mut self, budget: usize) {
         let Some(copied) = self.states.copy_slice(budget) else { return };
-        let states = self.states.declarations().map(|state| (state.name.clone(), state.kind));
         match copied {
             CopiedRows::Stretch(rows) => {
-                let kinds: Vec<_> = states.map(|(_, kind)| kind).collect();
+                let kinds: Vec<_> = self.states.declarations().map(|state| state.kind).collect();
                 let rows = rows.into_iter().map(|(state, rows)| (state, kinds[state], rows));
                 self.part.write_stretch(rows.collect());
             }
             CopiedRows::Rest(rows) => {
+                let states = self.states.declarations().map(|state| (state.name.clone(), state.kind));
                 let keyed = states.zip(rows).map(|((name, kind), rows)| (name, kind, rows)).collect();
                 let spilled = self.states.take_spilled();
                 if let Some(frozen) = self.frozen.take() {

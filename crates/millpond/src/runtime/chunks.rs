@@ -142,9 +142,7 @@ impl ChunkWriter {
                 let chunk = encoder.finish(stream.range_of_chunk(false)?)?;
                 // A little more than this one has.
                 stream.room = chunk.bytes.len() / 7 * 8;
-                self.wait_for_puts(stream, PUTS_AT_ONCE - 1)?;
-                let store = self.store.clone();
-                stream.putting.push_back(self.handle.spawn(async move { store.put_chunk(chunk).await }));
+                self.begin_put(stream, chunk)?;
             }
             let batch = rows.batch(places)?;
             let encoder = match &mut stream.encoder {
@@ -166,18 +164,25 @@ impl ChunkWriter {
 
     /// Ends a state whose rows have all been added.
     pub(super) fn end(&self, mut stream: ChunkStream) -> Result<Chunks, Error> {
-        let last = match stream.encoder.take() {
-            Some(encoder) => Some(encoder.finish(stream.range_of_chunk(true)?)?),
-            None => None,
-        };
-        self.wait_for_puts(&mut stream, 0)?;
-        let mut chunks = Chunks { stored: stream.stored, waiting: Vec::new() };
-        match last {
-            Some(chunk) if chunk.bytes.len() < self.sizes.large => chunks.waiting.push(chunk),
-            Some(chunk) => chunks.stored.push(self.handle.block_on(self.store.put_chunk(chunk))?),
-            None => {}
+        let mut waiting = Vec::new();
+        if let Some(encoder) = stream.encoder.take() {
+            let chunk = encoder.finish(stream.range_of_chunk(true)?)?;
+            if chunk.bytes.len() < self.sizes.large {
+                waiting.push(chunk);
+            } else {
+                self.begin_put(&mut stream, chunk)?;
+            }
         }
-        Ok(chunks)
+        self.wait_for_puts(&mut stream, 0)?;
+        Ok(Chunks { stored: stream.stored, waiting })
+    }
+
+    /// Begins to put a chunk into the store.
+    fn begin_put(&self, stream: &mut ChunkStream, chunk: EncodedChunk) -> Result<(), Error> {
+        self.wait_for_puts(stream, PUTS_AT_ONCE - 1)?;
+        let store = self.store.clone();
+        stream.putting.push_back(self.handle.spawn(async move { store.put_chunk(chunk).await }));
+        Ok(())
     }
 
     /// Waits until no more than `most` chunks are being put into the store.

@@ -235,7 +235,7 @@ impl Desk {
     }
 
     /// Encodes a stretch of a part that is still to come.
-    fn take_stretch(&mut self, Stretch { job, operator, range, rows, .. }: Stretch) {
+    fn take_stretch(&mut self, Stretch { job, operator, range, rows }: Stretch) {
         let begun = self.begun.entry(operator).or_default();
         if begun.problem.is_some() {
             return;

@@ -289,8 +289,7 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
 
     fn freeze(&mut self, everything: bool, stretches: usize) {
         self.tracker.freeze(everything);
-        let MapStore { copied, map_key, value, ttl, .. } = self;
-        copied.begin(stretches, || MapRows::new(Arc::clone(map_key), Arc::clone(value), ttl.is_some()));
+        self.copied.begin((0..stretches).map(|_| self.rows()).collect());
     }
 
     fn copy_changes(&mut self, budget: &mut usize) -> bool {

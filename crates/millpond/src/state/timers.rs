@@ -166,7 +166,7 @@ impl Store for TimerStore {
 
     fn freeze(&mut self, everything: bool, stretches: usize) {
         self.tracker.freeze(everything);
-        self.copied.begin(stretches, TimerRows::default);
+        self.copied.begin((0..stretches).map(|_| TimerRows::default()).collect());
     }
 
     fn copy_changes(&mut self, budget: &mut usize) -> bool {

@@ -108,6 +108,24 @@ impl<V: StateValue> Rows for ValueRows<V> {
     }
 }
 
+impl<V: StateValue> Entry<V> {
+    /// Copies the value of the cursor's key if the snapshot being copied has it and it was not copied yet; says whether it did.
+    #[inline]
+    fn copy_if_due(
+        &self,
+        at: usize,
+        tracker: &Tracker<Slot>,
+        copied: &mut Copied<ValueRows<V>>,
+        expires_at: Option<i64>,
+    ) -> bool {
+        let is_due = tracker.is_due(self.mark, |last| (copied.stretch(), at as Slot) > *last);
+        if is_due {
+            copied.here().copy(at as Slot, &self.value, expires_at);
+        }
+        is_due
+    }
+}
+
 impl<V: StateValue> ValueStore<V> {
     pub(crate) fn new(cursor: Rc<Cursor>, ttl: Option<Ttl>, field: &FieldRef, evolving: Evolving<V>) -> Self {
         ValueStore {
@@ -194,11 +212,9 @@ impl<V: StateValue> ValueStore<V> {
     #[inline]
     fn change(&mut self, at: usize) -> Option<&mut V> {
         let expires_at = self.ttl.map(|ttl| (self.expiries[at], self.fresh(ttl)));
-        let ValueStore { cursor, entries, tracker, copied, expiries, .. } = self;
+        let ValueStore { entries, tracker, copied, expiries, .. } = self;
         let entry = entries[at].as_mut()?;
-        if is_due(tracker, cursor, at, entry) {
-            copied.here().copy(at as Slot, &entry.value, expires_at.map(|(old, _)| old));
-        }
+        entry.copy_if_due(at, tracker, copied, expires_at.map(|(old, _)| old));
         tracker.change(&mut entry.mark, || at as Slot);
         if let Some((_, new)) = expires_at {
             expiries[at] = new;
@@ -239,19 +255,10 @@ impl<V: StateValue> ValueStore<V> {
     }
 
     fn copy_if_due(&mut self, at: usize) -> bool {
-        let ValueStore { cursor, entries, tracker, copied, expiries, ttl, .. } = self;
-        let entry = entries[at].as_ref().filter(|entry| is_due(tracker, cursor, at, entry));
-        if let Some(entry) = entry {
-            copied.here().copy(at as Slot, &entry.value, ttl.map(|_| expiries[at]));
-        }
-        entry.is_some()
+        let ValueStore { entries, tracker, copied, expiries, ttl, .. } = self;
+        let entry = entries[at].as_ref();
+        entry.is_some_and(|entry| entry.copy_if_due(at, tracker, copied, ttl.map(|_| expiries[at])))
     }
-}
-
-/// Whether the snapshot being copied has the value of the cursor's key, and it was not copied yet.
-#[inline]
-fn is_due<V>(tracker: &Tracker<Slot>, cursor: &Cursor, at: usize, entry: &Entry<V>) -> bool {
-    tracker.is_due(entry.mark, |copied| (cursor.stretch(), at as Slot) > *copied)
 }
 
 impl<V: StateValue> Store for ValueStore<V> {
@@ -285,8 +292,8 @@ impl<V: StateValue> Store for ValueStore<V> {
 
     fn freeze(&mut self, everything: bool, stretches: usize) {
         self.tracker.freeze(everything);
-        let ValueStore { copied, spare, field, ttl, .. } = self;
-        copied.begin(stretches, || spare.rows(Arc::clone(field), ttl.is_some()));
+        let rows = || self.spare.rows(Arc::clone(&self.field), self.ttl.is_some());
+        self.copied.begin((0..stretches).map(|_| rows()).collect());
     }
 
     fn copy_changes(&mut self, budget: &mut usize) -> bool {

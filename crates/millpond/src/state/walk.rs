@@ -91,16 +91,20 @@ impl<R> Copied<R> {
         Copied { cursor, rows: Vec::new() }
     }
 
-    /// Begins anew with so many stretches.
-    pub(super) fn begin(&mut self, stretches: usize, make: impl FnMut() -> R) {
-        self.rows.clear();
-        self.rows.resize_with(stretches, make);
+    /// Begins anew with a list for each stretch.
+    pub(super) fn begin(&mut self, stretches: Vec<R>) {
+        self.rows = stretches;
+    }
+
+    /// The stretch of the cursor's key.
+    pub(super) fn stretch(&self) -> usize {
+        self.cursor.stretch()
     }
 
     /// Rows of the stretch of the cursor's key. Away from the path of records that change nothing that is to be copied.
     #[inline(never)]
     pub(super) fn here(&mut self) -> &mut R {
-        let stretch = if self.rows.len() == 1 { 0 } else { self.cursor.stretch() };
+        let stretch = if self.rows.len() == 1 { 0 } else { self.stretch() };
         &mut self.rows[stretch]
     }
 
