@@ -262,7 +262,7 @@ impl<K: Key> KeyedCore<K> {
                     store.borrow().touch(slots);
                     for slot in slots {
                         states.revisit(*slot);
-                        if store.borrow_mut().take(time, *slot) {
+                        if store.borrow_mut().take(time) {
                             at.set((time, *slot));
                             let plain = Context { out, timestamp: time, watermark, now };
                             let mut context = KeyedContext { plain, key: states.key(*slot), timers };

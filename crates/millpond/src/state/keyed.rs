@@ -15,10 +15,11 @@ use super::evolution::{Outcome, Trouble, Values};
 use super::keys::{KeyTable, Slot};
 use super::rows::{KeyColumns, KeyedRows, Rows};
 use super::slabs::{Slabs, Spare};
+use super::slot_table::Stop;
 use super::spill::keyed::Spill;
 use super::spill::part::{SpilledPart, SpilledRows};
 use super::spill::row::Victims;
-use super::tracker::Extent;
+use super::tracker::{Extent, Spot};
 use super::walk::{STRETCH_KEYS, Stretches, Walk};
 use crate::error::Error;
 use crate::time::EventTime;
@@ -43,9 +44,9 @@ impl Cursor {
     pub(crate) fn slot(&self) -> Slot {
         self.slot.get()
     }
-    /// The stretch of the snapshot being copied that the current key belongs to.
-    pub(super) fn stretch(&self) -> usize {
-        self.stretches.get().of_hash(self.hash.get())
+    /// Where the walk of the snapshot being copied comes to the current key.
+    pub(super) fn spot(&self) -> Spot {
+        self.stretches.get().spot(self.hash.get())
     }
     /// Processing time in milliseconds since 1970, as of the last poll.
     #[inline]
@@ -94,7 +95,7 @@ pub(crate) trait Store {
     fn copy_changes(&mut self, budget: &mut usize) -> bool;
     /// Copies what these keys of a stretch have of everything, from where it has come to, at most `budget` rows or hardly more.
     /// `true` when nothing is left to copy of them.
-    fn copy_keys(&mut self, slots: &[Slot], stretch: usize, budget: &mut usize) -> bool;
+    fn copy_keys(&mut self, stops: &[Stop], stretch: usize, budget: &mut usize) -> bool;
     /// Everything has been copied.
     fn end_walk(&mut self);
     /// The slots of the rows copied so far.
@@ -409,19 +410,19 @@ impl<K: StateValue + Eq> KeyedStates<K> {
         }
         let stretches = self.cursor.stretches.get();
         while !copying.walked.is_empty() {
-            let Copying { walked, walk: Walk { stretch, slots, near, at }, .. } = copying;
+            let Copying { walked, walk: Walk { stretch, stops, near, at }, .. } = copying;
             for state in &walked[*at..] {
                 let mut store = self.states[*state].store.borrow_mut();
-                if !store.copy_keys(&slots[near.clone()], *stretch, budget) {
+                if !store.copy_keys(&stops[near.clone()], *stretch, budget) {
                     return None;
                 }
                 *at += 1;
             }
-            if near.end < slots.len() {
+            if near.end < stops.len() {
                 if *budget == 0 {
                     return None;
                 }
-                *near = near.end..(near.end + WALKED_TOGETHER.min(*budget)).min(slots.len());
+                *near = near.end..(near.end + WALKED_TOGETHER.min(*budget)).min(stops.len());
                 *at = 0;
                 (0..walked.len()).for_each(|at| self.copy_their_keys(copying, copying.walked[at], false));
                 continue;

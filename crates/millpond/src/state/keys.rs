@@ -1,12 +1,10 @@
 //! From key to slot: one table an operator, one look-up a record.
 
-use std::ops::Range;
-
 use millpond_snapshot::hash::{HashRange, key_hash};
 
 use super::codec::StateValue;
 use super::slabs::Slabs;
-use super::slot_table::{Places, SlotTable, VACANT};
+use super::slot_table::{Places, SlotTable, Stop, VACANT};
 
 /// A key's place in every state of its operator.
 pub(crate) type Slot = u32;
@@ -177,11 +175,9 @@ impl<K: StateValue + Eq> KeyTable<K> {
         self.table.places()
     }
 
-    /// The slots of the keys in these shards of the table, in their order.
-    pub(crate) fn slots_in(&self, shards: Range<usize>, slots: &mut Vec<Slot>) {
-        slots.clear();
-        self.table.slots(shards, slots);
-        radsort::sort(slots);
+    /// Adds the keys of a shard of the table, in the order of their hashes, of which so many leading bits are left out.
+    pub(crate) fn stops(&self, shard: usize, bits: u32, stops: &mut Vec<Stop>) {
+        self.table.stops(shard, bits, stops);
     }
 
     /// Slots that hold a key, in their order.

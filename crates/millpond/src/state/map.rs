@@ -14,6 +14,7 @@ use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
 use super::slabs::Slabs;
+use super::slot_table::Stop;
 use super::sorted::SortedMap;
 use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
@@ -171,7 +172,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
         let expires_at = self.expiry();
         let MapStore { cursor, maps, tracker, copied, .. } = self;
         let entry = maps.get_mut(slot as usize)?.get_mut(key)?;
-        if tracker.is_due(entry.mark, |copied| is_behind(cursor.stretch(), slot, key, copied)) {
+        if tracker.is_due(entry.mark, |copied| is_behind(cursor.spot(), slot, key, copied)) {
             copied.here().copy(slot, key.clone(), entry);
         }
         tracker.change(&mut entry.mark, || (slot, key.clone()));
@@ -214,7 +215,7 @@ impl<M: StateValue + Ord, V: StateValue> MapStore<M, V> {
     fn remove_at(&mut self, slot: Slot, key: &M) -> Option<V> {
         let entry = self.maps.get_mut(slot as usize)?.remove(key)?;
         self.entries -= 1;
-        if self.tracker.is_due(entry.mark, |copied| is_behind(self.cursor.stretch(), slot, key, copied)) {
+        if self.tracker.is_due(entry.mark, |copied| is_behind(self.cursor.spot(), slot, key, copied)) {
             self.copied.here().copy(slot, key.clone(), &entry);
         }
         if self.tracker.remove(entry.mark, || (slot, key.clone())) {
@@ -312,11 +313,11 @@ impl<M: StateValue + Ord, V: StateValue> Store for MapStore<M, V> {
         false
     }
 
-    fn copy_keys(&mut self, slots: &[Slot], stretch: usize, budget: &mut usize) -> bool {
+    fn copy_keys(&mut self, stops: &[Stop], stretch: usize, budget: &mut usize) -> bool {
         let MapStore { maps, tracker, copied, .. } = self;
         let copied = copied.of_mut(stretch);
         let copy = |slot, key: &M, entry: &Entry<V>| copied.copy(slot, key.clone(), entry);
-        walk_maps(maps, tracker, slots, stretch, budget, |entry| entry.mark, copy)
+        walk_maps(maps, tracker, stops, stretch, budget, |entry| entry.mark, copy)
     }
 
     fn end_walk(&mut self) {

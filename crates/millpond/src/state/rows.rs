@@ -139,12 +139,16 @@ impl KeyedRows {
         if u32::try_from(keys.hashes().len()).is_err() {
             return Err(Error::job("more than 2^32 rows in one part of a snapshot"));
         }
-        let slabs = keys.hashes().slices().zip(rows.deleted().slices());
-        let rows_of = slabs.flat_map(|(hashes, deleted)| hashes.iter().zip(deleted)).enumerate();
-        let places = rows_of.filter(|(_, (_, deleted))| !whole || !**deleted);
-        // Whether there are as many as a row's number can say was looked at.
-        let places = places.map(|(row, (hash, deleted))| place(*hash, !deleted, row as u32));
-        let order = sorted(places, &mut room);
+        let slabs = keys.hashes().slices().zip(rows.deleted().slices()).rev();
+        let from_behind = slabs.flat_map(|(hashes, deleted)| hashes.iter().zip(deleted).rev());
+        let len = keys.hashes().len();
+        let mut row = len;
+        let places = from_behind.map(|(hash, deleted)| {
+            row -= 1;
+            // Whether there are as many as a row's number can say was looked at.
+            place(*hash, !deleted, row as u32)
+        });
+        let order = sorted(places.filter(|place| !whole || is_live(*place)), len, &mut room);
         Ok(SortedRows { keys, rows, order, room })
     }
 }

@@ -126,7 +126,7 @@ impl<T> Slabs<T> {
     }
 
     /// The items slab by slab. Two lists of one length are divided alike.
-    pub(crate) fn slices(&self) -> impl Iterator<Item = &[T]> + Clone {
+    pub(crate) fn slices(&self) -> impl DoubleEndedIterator<Item = &[T]> + ExactSizeIterator {
         self.slabs.iter().map(Vec::as_slice)
     }
 
@@ -175,7 +175,13 @@ impl<T> IntoIterator for Slabs<T> {
 
 impl<T> Extend<T> for Slabs<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
-        items.into_iter().for_each(|item| self.push(item));
+        let mut items = items.into_iter();
+        while let Some(item) = items.next() {
+            self.push(item);
+            if let Some(last) = self.slabs.last_mut() {
+                last.extend(items.by_ref().take(SLAB - last.len()));
+            }
+        }
     }
 }
 

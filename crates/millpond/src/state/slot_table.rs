@@ -6,8 +6,6 @@
 //!
 //! Its shards are parts of the range of the subtask, one after the other: a snapshot goes through them.
 
-use std::ops::Range;
-
 use millpond_snapshot::hash::HashRange;
 
 use super::keys::Slot;
@@ -67,6 +65,27 @@ struct Cell {
     /// Bits of the hash, of which the highest say where home is.
     tag: u32,
     slot: Slot,
+}
+
+/// A slot that a walk comes to, and how far in its stretch that is: one number, which is compared in one go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stop(u64);
+
+impl Stop {
+    fn new(near: u32, slot: Slot) -> Self {
+        Stop(u64::from(near) << u32::BITS | u64::from(slot))
+    }
+
+    /// The bits of its place that come behind those of the stretch.
+    #[inline]
+    pub(crate) fn near(self) -> u32 {
+        (self.0 >> u32::BITS) as u32
+    }
+
+    #[inline]
+    pub(crate) fn slot(self) -> Slot {
+        self.0 as Slot
+    }
 }
 
 const FREE: Cell = Cell { tag: 0, slot: VACANT };
@@ -140,10 +159,24 @@ impl SlotTable {
         }
     }
 
-    /// Adds the slots in these shards, in no order.
-    pub(crate) fn slots(&self, shards: Range<usize>, slots: &mut Vec<Slot>) {
-        for shard in &self.shards[shards] {
-            slots.extend(shard.cells.iter().map(|cell| cell.slot).filter(|slot| *slot != VACANT));
+    /// Adds the slots of a shard, in the order of their places, of which so many leading bits are left out.
+    pub(crate) fn stops(&self, shard: usize, bits: u32, stops: &mut Vec<Stop>) {
+        let begin = stops.len();
+        let place = |cell: &Cell| ((shard as u64) << u32::BITS) | u64::from(cell.tag);
+        let stop = |cell: &Cell| Stop::new((place(cell) >> (SHARD_BITS - bits)) as u32, cell.slot);
+        let shard = &self.shards[shard];
+        stops.reserve(shard.len);
+        shard.nearly_in_order().for_each(|cell| stops.push(stop(cell)));
+        let stops = &mut stops[begin..];
+        // Each is at most some places away from its own.
+        for at in 1..stops.len() {
+            let stop = stops[at];
+            let mut to = at;
+            while to > 0 && stops[to - 1] > stop {
+                stops[to] = stops[to - 1];
+                to -= 1;
+            }
+            stops[to] = stop;
         }
     }
 }
@@ -201,6 +234,16 @@ impl Shard {
             at = self.after(at);
         }
         self.cells[at] = cell;
+    }
+
+    /// The cells that have a slot, nearly in the order of their tags: between two that are free all are of homes in between.
+    fn nearly_in_order(&self) -> impl Iterator<Item = &Cell> {
+        let first_free = self.cells.iter().position(|cell| cell.slot == VACANT).unwrap_or(0);
+        let (front, rest) = self.cells.split_at(first_free);
+        // What went past the end on its way from home is at the front.
+        let went_past = move |cell: &&Cell| self.home(cell.tag) > first_free;
+        let own = front.iter().filter(move |cell| !went_past(cell));
+        own.chain(rest.iter().filter(|cell| cell.slot != VACANT)).chain(front.iter().filter(went_past))
     }
 
     /// Frees a cell, and moves up what went past it on its way from home.
@@ -316,12 +359,15 @@ mod tests {
                 }
                 prop_assert_eq!(table.find(hash ^ (1 << 40), |_| true), None);
             }
-            let (mut slots, mut first) = (Vec::new(), Vec::new());
-            (0..SHARDS).step_by(64).for_each(|from| table.slots(from..from + 64, &mut slots));
-            slots.sort_unstable();
-            prop_assert!(slots.iter().copied().eq(model.iter().map(|(_, slot)| *slot).collect::<BTreeSet<_>>()));
-            table.slots(0..1, &mut first);
-            prop_assert!(first.iter().all(|slot| model.iter().any(|(hash, other)| other == slot && hash >> 56 == 0)));
+            for bits in [0, 3, SHARD_BITS] {
+                let mut stops = Vec::new();
+                (0..SHARDS).for_each(|shard| table.stops(shard, bits, &mut stops));
+                let near = |hash: u64| ((hash << bits) >> u32::BITS) as u32;
+                let in_shards = model.iter().map(|(hash, slot)| (hash >> 56, near(*hash), *slot));
+                let expected: BTreeSet<_> = in_shards.collect();
+                let expected = expected.into_iter().map(|(_, near, slot)| Stop::new(near, slot));
+                prop_assert!(stops.into_iter().eq(expected));
+            }
         }
     }
 }

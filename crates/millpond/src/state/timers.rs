@@ -15,6 +15,7 @@ use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::Rows;
 use super::slabs::Slabs;
+use super::slot_table::Stop;
 use super::sorted::SortedMap;
 use super::spill::pack;
 use super::spill::part::SpilledRows;
@@ -101,14 +102,14 @@ impl TimerStore {
 
     /// Takes back a timer of the current key.
     pub(crate) fn delete(&mut self, time: EventTime) {
-        let slot = self.cursor.slot();
-        if self.take(time, slot) {
-            self.calendar.remove(time, slot);
+        if self.take(time) {
+            self.calendar.remove(time, self.cursor.slot());
         }
     }
 
-    /// Takes out a timer; says whether there was one.
-    pub(crate) fn take(&mut self, time: EventTime, slot: Slot) -> bool {
+    /// Takes out a timer of the current key; says whether there was one.
+    pub(crate) fn take(&mut self, time: EventTime) -> bool {
+        let slot = self.cursor.slot();
         let Some(timers) = self.timers.get_mut(slot as usize) else { return false };
         let Some(mark) = timers.remove(&time) else { return false };
         self.len -= 1;
@@ -116,7 +117,7 @@ impl TimerStore {
             self.cursor.emptied(slot);
         }
         let id = (slot, time);
-        if self.tracker.is_due(mark, |copied| is_behind(self.cursor.stretch(), slot, &time, copied)) {
+        if self.tracker.is_due(mark, |copied| is_behind(self.cursor.spot(), slot, &time, copied)) {
             self.copied.here().push(id, false);
         }
         if self.tracker.remove(mark, || id) {
@@ -187,13 +188,13 @@ impl Store for TimerStore {
         false
     }
 
-    fn copy_keys(&mut self, slots: &[Slot], stretch: usize, budget: &mut usize) -> bool {
+    fn copy_keys(&mut self, stops: &[Stop], stretch: usize, budget: &mut usize) -> bool {
         let TimerStore { timers, tracker, copied, .. } = self;
         let copied = copied.of_mut(stretch);
         walk_maps(
             timers,
             tracker,
-            slots,
+            stops,
             stretch,
             budget,
             |mark| *mark,

@@ -98,7 +98,7 @@ impl Subject {
             let Some(time) = self.timers.borrow_mut().due(now, &mut slots) else { break };
             for slot in &slots {
                 self.states.revisit(*slot);
-                if !self.timers.borrow_mut().take(time, *slot) {
+                if !self.timers.borrow_mut().take(time) {
                     continue;
                 }
                 let (key, time) = (*self.states.key(*slot), time.as_millis());

@@ -4,8 +4,8 @@
 //! while the operator works on. An entry that is about to change before it was copied is copied just before. The
 //! cost of a snapshot follows what changed, and no record waits for more than a slice.
 //!
-//! A snapshot that takes everything needs no list: entries are copied stretch by stretch of the hashes, and in each in the order
-//! of their ids, and the tracker remembers how far that has come.
+//! A snapshot that takes everything needs no list: entries are copied in the order of the hashes of their keys, and the
+//! tracker remembers how far that has come.
 
 use std::num::NonZero;
 
@@ -74,8 +74,11 @@ enum Frozen<Id> {
     Everything { copied: Option<Placed<Id>> },
 }
 
-/// The stretch of an entry's key, and which entry it is: the order in which everything is copied.
-pub(crate) type Placed<Id> = (usize, Id);
+/// How far on the walk through everything a key lies.
+pub(crate) type Spot = u64;
+
+/// Where an entry's key is on the walk, and which entry it is: the order in which everything is copied.
+pub(crate) type Placed<Id> = (Spot, Id);
 
 /// The next thing that a list has for a snapshot.
 pub(crate) enum Next<Id> {

@@ -13,11 +13,12 @@ use super::keyed::{Cursor, Store};
 use super::keys::Slot;
 use super::rows::{self, Rows};
 use super::slabs::{Slabs, Spare};
+use super::slot_table::Stop;
 use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
 use super::tracker::{Extent, Mark, Next, Tracker};
-use super::walk::Copied;
+use super::walk::{Copied, Stretches};
 use crate::error::Error;
 use crate::time::millis;
 
@@ -118,7 +119,7 @@ impl<V: StateValue> Entry<V> {
         copied: &mut Copied<ValueRows<V>>,
         expires_at: Option<i64>,
     ) -> bool {
-        let is_due = tracker.is_due(self.mark, |last| (copied.stretch(), at as Slot) > *last);
+        let is_due = tracker.is_due(self.mark, |last| (copied.spot(), at as Slot) > *last);
         if is_due {
             copied.here().copy(at as Slot, &self.value, expires_at);
         }
@@ -315,23 +316,30 @@ impl<V: StateValue> Store for ValueStore<V> {
         false
     }
 
-    fn copy_keys(&mut self, slots: &[Slot], stretch: usize, budget: &mut usize) -> bool {
-        let ValueStore { entries, tracker, copied, expiries, ttl, .. } = self;
+    fn copy_keys(&mut self, stops: &[Stop], stretch: usize, budget: &mut usize) -> bool {
+        let ValueStore { entries, tracker, copied, expiries, .. } = self;
         let copied = copied.of_mut(stretch);
-        for slots in slots.chunks(NEAR_KEYS) {
-            let entry = |slot: Slot| entries.get(slot as usize).and_then(Option::as_ref);
-            // They come from all over memory: nothing here depends on what is read.
-            std::hint::black_box(slots.iter().filter(|slot| entry(**slot).is_some()).count());
-            for slot in slots {
-                if let Some(entry) = entry(*slot)
-                    && tracker.is_due(entry.mark, |copied| (stretch, *slot) > *copied)
-                {
-                    copied.copy(*slot, &entry.value, ttl.map(|_| expiries[*slot as usize]));
-                }
+        let entry = |slot: Slot| entries.get(slot as usize).and_then(Option::as_ref);
+        for stops in stops.chunks(NEAR_KEYS) {
+            // They come from all over memory: what is read does not say what is read next.
+            let (mut due, mut count) = ([0; NEAR_KEYS], 0);
+            for stop in stops {
+                due[count] = stop.slot();
+                // The walk has not come to it yet.
+                let is_due = entry(stop.slot()).is_some_and(|entry| tracker.is_due(entry.mark, |_| true));
+                count += usize::from(is_due);
+            }
+            let due = &due[..count];
+            copied.slots.extend(due.iter().copied());
+            copied.deleted.extend(due.iter().map(|_| false));
+            copied.values.extend(due.iter().map(|slot| entry(*slot).map(|entry| entry.value.clone())));
+            if let Some(copied) = &mut copied.expiries {
+                copied.extend(due.iter().map(|slot| Some(expiries[*slot as usize])));
             }
         }
-        slots.last().into_iter().for_each(|last| tracker.came_to((stretch, *last)));
-        *budget = budget.saturating_sub(slots.len());
+        let last = stops.last().map(|last| (Stretches::spot_of(stretch, *last), last.slot()));
+        last.into_iter().for_each(|last| tracker.came_to(last));
+        *budget = budget.saturating_sub(stops.len());
         true
     }
 

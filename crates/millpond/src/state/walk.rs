@@ -2,7 +2,7 @@
 //!
 //! Once a stretch has been walked through nothing more comes of it, and its rows are sorted and encoded while the walk goes on. What is
 //! about to change before the walk has come to it is copied into its stretch just before. In a stretch keys are copied in the
-//! order of their slots: those lie all over memory, and in this order the nearest to each other.
+//! order of their hashes, which the table nearly has: of its rows only those that were copied ahead are still to be sorted.
 
 use std::ops::{Bound, Range};
 use std::rc::Rc;
@@ -13,9 +13,9 @@ use super::codec::StateValue;
 use super::keyed::Cursor;
 use super::keys::{KeyTable, Slot};
 use super::slabs::Slabs;
-use super::slot_table::{Places, SHARDS};
+use super::slot_table::{Places, SHARDS, Stop};
 use super::sorted::SortedMap;
-use super::tracker::{Mark, Placed, Tracker};
+use super::tracker::{Mark, Placed, Spot, Tracker};
 
 /// Keys of a stretch, at most, as long as there are not more of them in a shard of the table.
 pub(super) const STRETCH_KEYS: usize = 1 << 16;
@@ -49,14 +49,28 @@ impl Stretches {
         1 << self.bits
     }
 
-    pub(super) fn of_hash(self, hash: u64) -> usize {
-        self.places.of(hash).checked_shr(u64::BITS - self.bits).unwrap_or(0) as usize
+    /// Where the walk comes to a hash: the stretch, and 32 bits that say how far in it.
+    pub(super) fn spot(self, hash: u64) -> Spot {
+        self.places.of(hash) >> (u32::BITS - self.bits)
     }
 
-    /// The shards of the table that are this stretch.
-    pub(super) fn shards(self, stretch: usize) -> Range<usize> {
+    /// Where it comes to a key of a stretch.
+    pub(super) fn spot_of(stretch: usize, stop: Stop) -> Spot {
+        (stretch as u64) << u32::BITS | u64::from(stop.near())
+    }
+
+    /// The stretch of that.
+    pub(super) fn stretch(spot: Spot) -> usize {
+        (spot >> u32::BITS) as usize
+    }
+
+    /// The keys of a stretch, in the order of their hashes.
+    fn stops<K: StateValue + Eq>(self, stretch: usize, keys: &KeyTable<K>, stops: &mut Vec<Stop>) {
+        stops.clear();
         let each = SHARDS >> self.bits;
-        stretch * each..(stretch + 1) * each
+        for shard in stretch * each..(stretch + 1) * each {
+            keys.stops(shard, self.bits, stops);
+        }
     }
 }
 
@@ -64,8 +78,8 @@ impl Stretches {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     pub(super) stretch: usize,
-    /// The keys of the stretch, in the order of their slots.
-    pub(super) slots: Vec<Slot>,
+    /// The keys of the stretch, in the order of their hashes.
+    pub(super) stops: Vec<Stop>,
     /// Those that are being looked at,
     pub(super) near: Range<usize>,
     /// and how many states have looked at all of them.
@@ -75,7 +89,7 @@ pub(super) struct Walk {
 impl Walk {
     /// Begins with a stretch.
     pub(super) fn begin<K: StateValue + Eq>(&mut self, stretch: usize, stretches: Stretches, keys: &KeyTable<K>) {
-        keys.slots_in(stretches.shards(stretch), &mut self.slots);
+        stretches.stops(stretch, keys, &mut self.stops);
         (self.stretch, self.near, self.at) = (stretch, 0..0, 0);
     }
 }
@@ -96,15 +110,15 @@ impl<R> Copied<R> {
         self.rows = stretches;
     }
 
-    /// The stretch of the cursor's key.
-    pub(super) fn stretch(&self) -> usize {
-        self.cursor.stretch()
+    /// Where the walk comes to the cursor's key.
+    pub(super) fn spot(&self) -> Spot {
+        self.cursor.spot()
     }
 
     /// Rows of the stretch of the cursor's key. Away from the path of records that change nothing that is to be copied.
     #[inline(never)]
     pub(super) fn here(&mut self) -> &mut R {
-        let stretch = if self.rows.len() == 1 { 0 } else { self.stretch() };
+        let stretch = if self.rows.len() == 1 { 0 } else { Stretches::stretch(self.spot()) };
         &mut self.rows[stretch]
     }
 
@@ -122,43 +136,45 @@ impl<R> Copied<R> {
 pub(super) fn walk_maps<M: Ord + Clone, E>(
     maps: &Slabs<SortedMap<M, E>>,
     tracker: &mut Tracker<(Slot, M)>,
-    slots: &[Slot],
+    stops: &[Stop],
     stretch: usize,
     budget: &mut usize,
     mark: impl Fn(&E) -> Mark,
     mut copy: impl FnMut(Slot, &M, &E),
 ) -> bool {
-    let last = tracker.copied().filter(|(of, _)| *of == stretch).map(|(_, last)| last);
-    let from = last.map_or(0, |(last, _)| slots.partition_point(|slot| slot < last));
+    let last = tracker.copied().map(|(spot, (slot, key))| ((*spot, *slot), key));
+    let spot = |stop: Stop| (Stretches::spot_of(stretch, stop), stop.slot());
+    let from = last.map_or(0, |(last, _)| stops.partition_point(|stop| spot(*stop) < last));
     let mut reached = None;
     let mut done = true;
-    'slots: for slot in &slots[from..] {
-        let Some(map) = maps.get(*slot as usize) else { continue };
+    'stops: for stop in &stops[from..] {
+        let Some(map) = maps.get(stop.slot() as usize) else { continue };
         let behind = match last {
-            Some((of, key)) if of == slot => Bound::Excluded(key),
+            Some((last, key)) if last == spot(*stop) => Bound::Excluded(key),
             _ => Bound::Unbounded,
         };
         for (key, entry) in map.range((behind, Bound::Unbounded)) {
             if *budget == 0 {
                 done = false;
-                break 'slots;
+                break 'stops;
             }
             *budget -= 1;
-            if tracker.is_due(mark(entry), |copied| is_behind(stretch, *slot, key, copied)) {
-                copy(*slot, key, entry);
+            // The walk has not come to it yet.
+            if tracker.is_due(mark(entry), |_| true) {
+                copy(stop.slot(), key, entry);
             }
-            reached = Some((*slot, key));
+            reached = Some((*stop, key));
         }
     }
-    if let Some((slot, key)) = reached {
-        tracker.came_to((stretch, (slot, key.clone())));
+    if let Some((stop, key)) = reached {
+        tracker.came_to((Stretches::spot_of(stretch, stop), (stop.slot(), key.clone())));
     }
     done
 }
 
 /// Whether an entry comes later in the walk than another one.
 #[inline]
-pub(super) fn is_behind<M: Ord>(stretch: usize, slot: Slot, key: &M, other: &Placed<(Slot, M)>) -> bool {
-    let (other_stretch, (other_slot, other_key)) = other;
-    (stretch, slot, key) > (*other_stretch, *other_slot, other_key)
+pub(super) fn is_behind<M: Ord>(spot: Spot, slot: Slot, key: &M, other: &Placed<(Slot, M)>) -> bool {
+    let (other_spot, (other_slot, other_key)) = other;
+    (spot, slot, key) > (*other_spot, *other_slot, other_key)
 }

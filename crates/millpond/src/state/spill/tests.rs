@@ -327,7 +327,8 @@ impl Trial {
             loop {
                 let Some(time) = timers.borrow_mut().due(up_to, &mut slots) else { break };
                 for slot in &slots {
-                    if timers.borrow_mut().take(time, *slot) {
+                    states.revisit(*slot);
+                    if timers.borrow_mut().take(time) {
                         fired.push((time.as_millis(), *states.key(*slot)));
                     }
                 }
