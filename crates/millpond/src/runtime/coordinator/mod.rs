@@ -5,7 +5,8 @@
 //!
 //! * [`assembly`]: what the next snapshot consists of (pure). * [`pending`]: the snapshot under way.
 //! * [`history`]: the job's log, and what may be removed from it. * [`idle`]: idle sources.
-//! * [`drive`]: one attempt, event by event. * [`compact`]: folding deltas together in the background.
+//! * [`drive`]: one attempt, event by event, and what it is asked for meanwhile.
+//! * [`compact`]: folding deltas together in the background.
 
 pub(crate) mod assembly;
 pub(crate) mod compact;
