@@ -337,8 +337,9 @@ impl<V: StateValue> Store for ValueStore<V> {
                 copied.extend(due.iter().map(|slot| Some(expiries[*slot as usize])));
             }
         }
-        let last = stops.last().map(|last| (Stretches::spot_of(stretch, *last), last.slot()));
-        last.into_iter().for_each(|last| tracker.came_to(last));
+        if let Some(last) = stops.last() {
+            tracker.came_to(Stretches::placed(stretch, *last));
+        }
         *budget = budget.saturating_sub(stops.len());
         true
     }

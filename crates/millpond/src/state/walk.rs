@@ -54,9 +54,9 @@ impl Stretches {
         self.places.of(hash) >> (u32::BITS - self.bits)
     }
 
-    /// Where it comes to a key of a stretch.
-    pub(super) fn spot_of(stretch: usize, stop: Stop) -> Spot {
-        (stretch as u64) << u32::BITS | u64::from(stop.near())
+    /// Where it comes to a key of a stretch, and which one that is.
+    pub(super) fn placed(stretch: usize, stop: Stop) -> Placed<Slot> {
+        ((stretch as u64) << u32::BITS | u64::from(stop.near()), stop.slot())
     }
 
     /// The stretch of that.
@@ -143,14 +143,13 @@ pub(super) fn walk_maps<M: Ord + Clone, E>(
     mut copy: impl FnMut(Slot, &M, &E),
 ) -> bool {
     let last = tracker.copied().map(|(spot, (slot, key))| ((*spot, *slot), key));
-    let spot = |stop: Stop| (Stretches::spot_of(stretch, stop), stop.slot());
-    let from = last.map_or(0, |(last, _)| stops.partition_point(|stop| spot(*stop) < last));
+    let from = last.map_or(0, |(last, _)| stops.partition_point(|stop| Stretches::placed(stretch, *stop) < last));
     let mut reached = None;
     let mut done = true;
     'stops: for stop in &stops[from..] {
         let Some(map) = maps.get(stop.slot() as usize) else { continue };
         let behind = match last {
-            Some((last, key)) if last == spot(*stop) => Bound::Excluded(key),
+            Some((last, key)) if last == Stretches::placed(stretch, *stop) => Bound::Excluded(key),
             _ => Bound::Unbounded,
         };
         for (key, entry) in map.range((behind, Bound::Unbounded)) {
@@ -167,7 +166,8 @@ pub(super) fn walk_maps<M: Ord + Clone, E>(
         }
     }
     if let Some((stop, key)) = reached {
-        tracker.came_to((Stretches::spot_of(stretch, stop), (stop.slot(), key.clone())));
+        let (spot, slot) = Stretches::placed(stretch, stop);
+        tracker.came_to((spot, (slot, key.clone())));
     }
     done
 }
