@@ -2,7 +2,7 @@
 
 use clap::Args;
 use millpond_snapshot::log::SnapshotId;
-use millpond_snapshot::repository::{JobSummary, Resolved, SnapshotAddress, jobs, resolve};
+use millpond_snapshot::repository::{JobSummary, Resolved, SnapshotAddress, jobs, open_exported, resolve};
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{Error, JobName, Store};
 
@@ -23,11 +23,10 @@ impl Place {
 
     /// The snapshot at an address. An exported directory needs no store.
     pub(super) async fn find(&self, address: &SnapshotAddress) -> Result<Resolved, Error> {
-        let store = match address {
-            SnapshotAddress::Directory(_) => Store::open("memory://none", OpenMode::CreateIfMissing).await?,
-            _ => self.open().await?,
-        };
-        resolve(&store, &address.to_string()).await
+        match address {
+            SnapshotAddress::Directory(path) => open_exported(path).await,
+            in_store => resolve(&self.open().await?, &in_store.to_string()).await,
+        }
     }
 
     /// The store, and the number in it of the snapshot at an address.

@@ -106,8 +106,20 @@ pub async fn export(from: &Resolved, to: &str, mut progress: impl FnMut(u64, u64
     }
 }
 
-/// Opens an exported directory.
-pub(super) async fn open(address: &str) -> Result<Resolved> {
+/// Opens an exported directory, which needs no store.
+///
+/// ```no_run
+/// # async fn example() -> millpond_snapshot::Result<()> {
+/// let snapshot = millpond_snapshot::repository::open_exported("/mnt/carried/flights").await?;
+/// println!("{} was taken {}", snapshot.entry.id(), snapshot.entry.time);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::NotFound`] if there is none, [`Error::InvalidInput`] if it is a store, [`Error::Unsupported`] if it is of a newer
+/// version, and [`Error::Corrupt`] if it is damaged.
+pub async fn open_exported(address: &str) -> Result<Resolved> {
     let store = Store::connect(address, OpenMode::Existing).map_err(|error| match error {
         Error::NotFound(_) => Error::NotFound(format!(
             "there is no exported snapshot at {address}: no such directory; a snapshot in a store is named JOB@42, JOB@latest or JOB#tag"

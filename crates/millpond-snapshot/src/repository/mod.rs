@@ -27,7 +27,7 @@ pub use begin::begin_from;
 pub use collect::{CollectOptions, Collected, collect};
 pub use copy::{Copied, copy};
 pub use diff::{SnapshotDiff, StateDiff, StateId, diff};
-pub use export::{Exported, export};
+pub use export::{Exported, export, open_exported};
 pub use jobs::{JobSummary, jobs};
 pub use lineage::{Descent, Edge, lineage};
 pub use marks::{Mark, Protection, pin, protected, tag, tags, unpin, untag};

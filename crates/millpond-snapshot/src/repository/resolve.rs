@@ -95,7 +95,7 @@ pub async fn resolve(store: &Store, address: &str) -> Result<Resolved> {
             Some(mark) => (job, mark.sequence),
             None => return Err(missing(store, job, &address).await?),
         },
-        SnapshotAddress::Directory(path) => return export::open(path).await,
+        SnapshotAddress::Directory(path) => return export::open_exported(path).await,
     };
     let id = SnapshotId { job: job.clone(), sequence };
     let entry = read_entry(store, &id).await?;

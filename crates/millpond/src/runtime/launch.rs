@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use millpond_snapshot::log::{ContinueDecision, Entry, EntryBody, JobLog, continue_from, passed_over};
-use millpond_snapshot::repository::SnapshotAddress;
+use millpond_snapshot::repository::{Resolved, SnapshotAddress, open_exported};
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{JobName, Sequence, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -21,7 +21,7 @@ use super::lost;
 use super::past::{FIRST_EPOCH, first_epoch, past};
 use super::restore::Restored;
 use super::run::Session;
-use super::whole::Scene;
+use super::whole::{self, Scene};
 use super::worker::{Rein, Team, WorkerEnd};
 use crate::control::view::{JobStatus, JobView, SnapshotCounts};
 use crate::dataflow::flow::Flow;
@@ -69,15 +69,9 @@ impl Launch {
     pub(crate) async fn begin(self, address: &str) -> Result<Begun, Error> {
         let meeting = self.meeting()?;
         let Launch { definition, plan, job, workers, options, control, store, backend } = self;
-        // A snapshot of the store that is asked for must be there, and so must the store.
-        let wanted = options.from.as_deref().map(str::parse::<SnapshotAddress>).transpose()?;
-        let mode = match wanted {
-            None | Some(SnapshotAddress::Directory(_)) => OpenMode::CreateIfMissing,
-            Some(_) => OpenMode::Existing,
-        };
         let store = match store {
             Some(store) => store,
-            None => Store::open(address, mode).await?,
+            None => Store::open(address, mode(&plan, &job, &options).await?).await?,
         };
         let log = JobLog::open(&store, &job);
         let mut me = Holder::this(new_id()?, control);
@@ -235,6 +229,20 @@ impl Launch {
             }
         }
     }
+}
+
+/// Whether the store may be made for the run: not if a snapshot of it is asked for, nor if one in a directory is that is not
+/// there or does not fit.
+async fn mode(plan: &Plan, job: &JobName, options: &RunOptions) -> Result<OpenMode, Error> {
+    match options.from.as_deref().map(str::parse).transpose()? {
+        None => {}
+        Some(SnapshotAddress::Directory(path)) => {
+            let Resolved { store, entry } = whole::exported(&path, open_exported(&path).await)?;
+            fit(plan, job, &store, Some(&entry), &flags(options))?;
+        }
+        Some(_) => return Ok(OpenMode::Existing),
+    }
+    Ok(OpenMode::CreateIfMissing)
 }
 
 /// The address to start from, which is what was asked for or where the last run of the name left off, and what to do with

@@ -47,17 +47,15 @@ impl Scene<'_> {
     }
 
     async fn found(&self, address: &str, found: millpond_snapshot::Result<Resolved>) -> Result<Entry, Error> {
+        let (job, before): (_, Option<Sequence>) = match address.parse()? {
+            SnapshotAddress::Entry(id) => (id.job, Some(id.sequence)),
+            SnapshotAddress::Latest(job) | SnapshotAddress::Tagged(job, _) => (job, None),
+            SnapshotAddress::Directory(path) => return Ok(exported(&path, found)?.entry),
+        };
         let error = match found.map_err(Error::from) {
             Ok(Resolved { entry, .. }) => return Ok(entry),
             Err(error) if error.kind() == ErrorKind::Damaged => error,
             Err(error) => return Err(error),
-        };
-        let (job, before): (_, Option<Sequence>) = match address.parse()? {
-            SnapshotAddress::Entry(id) => (id.job, Some(id.sequence)),
-            SnapshotAddress::Latest(job) | SnapshotAddress::Tagged(job, _) => (job, None),
-            SnapshotAddress::Directory(_) => {
-                return Err(Error::damaged(format!("{address} cannot be restored: {error}; export it again")));
-            }
         };
         let older = repository::newest_whole(self.store, &job, before).await;
         Err(Error::damaged(format!(
@@ -109,4 +107,12 @@ impl Scene<'_> {
             ),
         }
     }
+}
+
+/// An exported directory that has been looked for.
+pub(crate) fn exported(path: &str, found: millpond_snapshot::Result<Resolved>) -> Result<Resolved, Error> {
+    found.map_err(Error::from).map_err(|error| match error.kind() {
+        ErrorKind::Damaged => Error::damaged(format!("{path} cannot be restored: {error}; export it again")),
+        _ => error,
+    })
 }
