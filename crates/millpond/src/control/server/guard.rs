@@ -52,9 +52,31 @@ fn host_is_ours(listening: IpAddr, host: &str) -> bool {
     bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip == listening || listening.is_unspecified())
 }
 
+/// What to tell whoever lets others than this machine reach the server.
+pub(super) fn warning(listening: SocketAddr) -> Option<String> {
+    (!listening.ip().is_loopback()).then(|| {
+        format!(
+            "the control server listens at {listening} and knows no passwords: whoever reaches it may stop this job; let only \
+             those near whom you trust, or listen on loopback (--listen 127.0.0.1:{})",
+            listening.port()
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_where_others_reach_it_is_it_worth_a_warning() {
+        for own in ["127.0.0.1:8081", "127.9.9.9:1", "[::1]:8081"] {
+            assert_eq!(warning(own.parse().unwrap()), None, "{own}");
+        }
+        for open in ["0.0.0.0:8081", "[::]:8081", "10.0.0.1:8081", "[fe80::1]:8081"] {
+            let warning = warning(open.parse().unwrap()).expect(open);
+            assert!(warning.contains(open) && warning.contains("--listen 127.0.0.1:8081"), "{warning}");
+        }
+    }
 
     #[test]
     fn only_loopback_and_the_address_itself_are_ours() {

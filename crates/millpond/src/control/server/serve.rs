@@ -76,7 +76,7 @@ impl Server {
     }
 }
 
-/// Takes the address to listen at; `None` if there is to be no server.
+/// Takes the address to listen at; `None` if there is to be no server. Warns if others than this machine reach it.
 ///
 /// # Errors
 /// If the address cannot be taken. One that is only preferred gives way to another port.
@@ -92,14 +92,18 @@ pub(crate) async fn bind(listen: &Listen) -> Result<Option<TcpListener>, Error> 
              free), or --listen off"
         ))
     };
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(Some(listener)),
+    let listener = match TcpListener::bind(address).await {
         Err(error) if may_move && error.kind() == std::io::ErrorKind::AddrInUse => {
             let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
-            TcpListener::bind(format!("{host}:0")).await.map(Some).map_err(failed)
+            TcpListener::bind(format!("{host}:0")).await
         }
-        Err(error) => Err(failed(error)),
+        bound => bound,
+    };
+    let listener = listener.map_err(failed)?;
+    if let Some(warning) = listener.local_addr().ok().and_then(guard::warning) {
+        tracing::warn!("{warning}");
     }
+    Ok(Some(listener))
 }
 
 /// Answers until `shutdown`, and then for a short time more if somebody has not yet heard what became of a

@@ -128,7 +128,8 @@ struct OperationFlags {
     /// | rate:FAILURES,INTERVAL,DELAY
     #[arg(long, value_name = "STRATEGY", default_value = "exponential:1s,1m,1.5,1h", value_parser = restart::parse)]
     restart: RestartStrategy,
-    /// Where the control server listens, or off [default: 127.0.0.1:8081, or another port if that one is taken]
+    /// Where the control server listens, or off; it knows no passwords, and whoever reaches it may stop the job [default:
+    /// 127.0.0.1:8081, or another port if that one is taken]
     #[arg(long, value_name = "ADDR:PORT|off", env = "MILLPOND_LISTEN", value_parser = values::listen)]
     listen: Option<Listen>,
     /// Where each process of the job listens for the others; the same list for each
