@@ -36,7 +36,7 @@ pub(crate) fn running(name: &str) -> JobView {
         ended: None,
         parallelism: 2,
         store: "/data/store".into(),
-        plan: Arc::new(Plan::new(vec![draft, totals]).expect("the plan is valid")),
+        plan: Arc::new(Plan::new(vec![draft, totals], vec![]).expect("the plan is valid")),
         restarts: 0,
         failure: None,
         records_read: 0,

@@ -16,7 +16,7 @@ pub(crate) fn plan(definition: &Definition, parallelism: usize) -> Result<Plan, 
     if let Some(error) = env.0.error.take() {
         return Err(error);
     }
-    let plan = Plan::new(env.0.drafts.take())?;
+    let plan = Plan::new(env.0.drafts.take(), env.0.exchanged.take())?;
     if plan.operators.is_empty() {
         return Err(Error::job("the job has no operators: its definition adds none to the environment"));
     }

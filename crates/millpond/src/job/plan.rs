@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use millpond_snapshot::OperatorUid;
+use millpond_snapshot::typed::Shape;
 
 use crate::error::Error;
 use crate::source::PositionForm;
@@ -54,6 +55,8 @@ pub(crate) fn is_internal(state: &StateDeclaration) -> bool {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) operators: Vec<OperatorPlan>,
+    /// The shapes of what is sent from worker to worker, in the order of the definition.
+    pub(crate) exchanged: Vec<fn() -> Shape>,
 }
 
 /// An operator while the job is being defined.
@@ -72,7 +75,7 @@ pub(crate) struct Draft {
 
 impl Plan {
     /// Checks the drafts, and derives the uids that were not given.
-    pub(crate) fn new(drafts: Vec<Draft>) -> Result<Plan, Error> {
+    pub(crate) fn new(drafts: Vec<Draft>, exchanged: Vec<fn() -> Shape>) -> Result<Plan, Error> {
         let mut operators: Vec<OperatorPlan> = Vec::with_capacity(drafts.len());
         let mut derived: HashMap<String, usize> = HashMap::new();
         for draft in drafts {
@@ -111,7 +114,7 @@ impl Plan {
                 )));
             }
         }
-        Ok(Plan { operators })
+        Ok(Plan { operators, exchanged })
     }
 
     pub(crate) fn aligned_count(&self) -> usize {

@@ -25,7 +25,8 @@ const RETRY: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest message; a manifest may be large.
 const MESSAGE_BYTES: u32 = 256 << 20;
-const MAGIC: &str = "millpond-cluster-1";
+/// What they say to each other is as one version lays it out.
+const MAGIC: &str = concat!("millpond-cluster-1 ", env!("CARGO_PKG_VERSION"));
 
 /// What a process says when it connects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub(crate) struct Hello {
     magic: String,
     /// Two processes must run the same job, in the same form.
     fingerprint: String,
+    /// And records are sent as bytes that do not say what they are.
+    records: String,
     process: usize,
     processes: usize,
     workers: usize,
@@ -68,10 +71,13 @@ impl Hello {
             let states = serde_json::to_string(&states).unwrap_or_default();
             fingerprint.push_str(&format!("{} {} {:?} {states};", operator.uid, operator.kind, operator.inputs));
         }
-        let fingerprint = millpond_snapshot::ChunkHash::of(fingerprint.as_bytes()).to_string();
+        let shapes: Vec<_> = plan.exchanged.iter().map(|shape| shape()).collect();
+        let records = serde_json::to_string(&shapes).unwrap_or_default();
+        let short = |text: String| millpond_snapshot::ChunkHash::of(text.as_bytes()).to_string();
         Hello {
             magic: MAGIC.to_owned(),
-            fingerprint,
+            fingerprint: short(fingerprint),
+            records: short(records),
             process: cluster.process,
             processes: cluster.hosts.len(),
             workers,
@@ -81,7 +87,10 @@ impl Hello {
     /// What is wrong with another process's hello, seen from this one.
     fn mismatch(&self, other: &Hello) -> Option<String> {
         if other.magic != self.magic {
-            Some("it speaks another version of the cluster protocol".to_owned())
+            Some(format!(
+                "it speaks '{}', and process {} '{}': give all the same build of the program",
+                other.magic, self.process, self.magic
+            ))
         } else if other.processes != self.processes || other.workers != self.workers {
             Some(format!(
                 "it was started for {} processes and {} workers, and process {} for {} and {}: give all the same --hosts and -p",
@@ -89,6 +98,8 @@ impl Hello {
             ))
         } else if other.fingerprint != self.fingerprint {
             Some("it runs another job, or another version or form of it: start the same program with the same options".to_owned())
+        } else if other.records != self.records {
+            Some("its records have other fields, or in another order, so that neither could read what the other sends: start the same build of the program".to_owned())
         } else {
             None
         }
@@ -259,4 +270,74 @@ fn receive_bounded<T: DeserializeOwned>(socket: &mut TcpStream, most: u32) -> st
     socket.take(u64::from(length)).read_to_end(&mut bytes)?;
     socket.set_read_timeout(None)?;
     Ok(serde_json::from_slice(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::IteratorSource;
+    use crate::source::watermark::WatermarkStrategy;
+    use crate::stream::env::Env;
+    use crate::stream::record::Data;
+
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Visit {
+        page: u64,
+        seconds: u64,
+    }
+
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Renamed {
+        page: u64,
+        minutes: u64,
+    }
+
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Swapped {
+        seconds: u64,
+        page: u64,
+    }
+
+    fn hello(define: impl Fn(&Env<'static>)) -> Hello {
+        let env = Env::planning(2);
+        define(&env);
+        let plan = Plan::new(env.0.drafts.take(), env.0.exchanged.take()).unwrap();
+        let hosts = vec!["a:1".to_owned(), "b:1".to_owned()];
+        Hello::new(&Cluster { hosts, process: 0 }, &plan, 2)
+    }
+
+    /// Counts what `visit` makes, by a key that says nothing of it.
+    fn counting<T: Data>(visit: fn(u64) -> T) -> impl Fn(&Env<'static>) {
+        move |env| {
+            let visits = move || (0..9).map(visit);
+            let visits = env.source(IteratorSource::new(visits), WatermarkStrategy::none()).rebalance();
+            let _ = visits.key_by(|_| 1_u64).count().uid("counts");
+        }
+    }
+
+    #[test]
+    fn a_process_whose_records_are_laid_out_otherwise_is_refused() {
+        let ours = hello(counting(|n| Visit { page: n, seconds: n }));
+        assert_eq!(ours.mismatch(&hello(counting(|n| Visit { page: n, seconds: 1 }))), None);
+        let others = [
+            hello(counting(|n| Renamed { page: n, minutes: n })),
+            hello(counting(|n| Swapped { page: n, seconds: n })),
+        ];
+        for other in others {
+            let problem = ours.mismatch(&other).unwrap();
+            assert!(problem.contains("the same build"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_process_of_another_version_or_another_job_is_refused() {
+        let ours = hello(counting(|n| n));
+        let newer = Hello { magic: "millpond-cluster-1 99.0.0".to_owned(), ..ours.clone() };
+        assert!(ours.mismatch(&newer).unwrap().contains("99.0.0"));
+        let other = hello(|env| {
+            let _ = env.source(IteratorSource::new(|| 0..9_u64), WatermarkStrategy::none()).key_by(|n| *n).count();
+        });
+        assert!(ours.mismatch(&other).unwrap().contains("another job"));
+        assert!(ours.mismatch(&Hello { workers: 3, ..ours.clone() }).unwrap().contains("-p"));
+    }
 }

@@ -7,11 +7,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use millpond_snapshot::typed::{Shape, shape_of};
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::{Scope, StreamVec};
 
 use super::plain::Stream;
-use super::record::Key;
+use super::record::{Data, Key};
 use crate::dataflow::aligned::{Input, Setting, aligned};
 use crate::dataflow::root::root;
 use crate::dataflow::time::Time;
@@ -34,6 +35,8 @@ pub(crate) struct Building<'s> {
 
 pub(crate) struct EnvInner<'s> {
     pub(crate) drafts: RefCell<Vec<Draft>>,
+    /// The shapes of what is sent from worker to worker.
+    pub(crate) exchanged: RefCell<Vec<fn() -> Shape>>,
     pub(crate) error: RefCell<Option<Error>>,
     pub(crate) building: Option<Building<'s>>,
     parallelism: usize,
@@ -47,6 +50,7 @@ impl Env<'static> {
     pub(crate) fn planning(parallelism: usize) -> Self {
         Env(Rc::new(EnvInner {
             drafts: RefCell::default(),
+            exchanged: RefCell::default(),
             error: RefCell::default(),
             building: None,
             parallelism,
@@ -61,6 +65,7 @@ impl<'s> Env<'s> {
         let parallelism = context.workers;
         Env(Rc::new(EnvInner {
             drafts: RefCell::default(),
+            exchanged: RefCell::default(),
             error: RefCell::default(),
             building: Some(Building { context, root }),
             parallelism,
@@ -82,6 +87,7 @@ impl<'s> Env<'s> {
             self.0.add_aligned(kind, vec![], setup.declarations(), setup.error.take())
         };
         self.0.set_positions(operator, source.positions());
+        self.0.note_exchange::<S::Split>();
         let inner = self.0.building.as_ref().map(|building| {
             let context = &building.context;
             let part = PartSender::new(context, operator, setup);
@@ -175,6 +181,11 @@ impl EnvInner<'_> {
             )));
         }
         place
+    }
+
+    /// Notes that values of `T` are sent from worker to worker.
+    pub(crate) fn note_exchange<T: Data>(&self) {
+        self.exchanged.borrow_mut().push(shape_of::<T>);
     }
 
     /// Gives the operator at `place` a uid.

@@ -186,6 +186,7 @@ impl<'s, T: Data> Stream<'s, T> {
         mut address: impl FnMut(Record<T>, &mut Vec<(u64, Record<T>)>) + 'static,
     ) -> Stream<'s, T> {
         let operator = self.env.add_stateless(kind, vec![self.operator]);
+        self.env.note_exchange::<T>();
         let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
             let (sent, received) = (Arc::clone(&context.flow), Arc::clone(&context.flow));
             let addressed = stateless(stream, kind, context.reporter(operator), move |batch, out| {
@@ -253,6 +254,7 @@ impl<'s, T: Data> Stream<'s, T> {
         mut deal: impl FnMut(&mut Vec<Record<T>>, usize, &mut [Vec<KeyedRecord<K, V>>]) -> Result<(), Failure>
         + 'static,
     ) -> KeyedStream<'s, K, V> {
+        self.env.note_exchange::<(K, V)>();
         let inner = self.inner.zip(self.env.context()).map(|(stream, context)| {
             let (flow, workers) = (Arc::clone(&context.flow), context.workers);
             partition(stream, "key_by", context.reporter(self.operator), move |batch, out| {

@@ -42,7 +42,7 @@ fn two_operators() -> Plan {
         ],
         ..draft.clone()
     };
-    Plan::new(vec![draft, totals]).unwrap()
+    Plan::new(vec![draft, totals], vec![]).unwrap()
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn sink(uid: &str) -> Draft {
 }
 
 fn program(drafts: impl IntoIterator<Item = Draft>) -> Plan {
-    Plan::new(drafts.into_iter().collect()).unwrap()
+    Plan::new(drafts.into_iter().collect(), vec![]).unwrap()
 }
 
 /// The snapshot that a program has taken whose every state has two rows.
