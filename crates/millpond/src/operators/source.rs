@@ -74,6 +74,9 @@ impl<S: Source> Finder<S> {
         known: Vec<String>,
         found: Found,
     ) -> Self {
+        if context.worker == 0 && !known.is_empty() {
+            source.borrow_mut().restored(&known);
+        }
         Finder {
             begin: context.restored.position(operator).cloned(),
             source,

@@ -57,6 +57,12 @@ pub trait Source: 'static {
     /// A name for a split that no other split of the source has; a split is read once.
     fn split_id(&self, split: &Self::Split) -> String;
 
+    /// Hears by their ids which splits the snapshot knows from which the run goes on, before the first
+    /// [`Source::discover`] and on the same worker. For a source that can tell its user that they look amiss.
+    fn restored(&mut self, known: &[String]) {
+        let _ = known;
+    }
+
     /// The splits that there are now, each at its beginning. Called on one worker at the start, and again from time to
     /// time if [`Source::is_bounded`] says that there may be more.
     ///

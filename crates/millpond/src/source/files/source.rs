@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::decode::Format;
 use super::error::FileError;
 use super::listing::list;
-use super::moved::Moved;
+use super::moved::{Moved, unsaid};
 use super::reader::{FileSplit, ReadOptions, StrictReader, TolerantReader};
 use super::seek::end_of;
 use crate::runtime::failure::UserError;
@@ -166,6 +166,31 @@ impl<T: Data> Files<T> {
         Ok(())
     }
 
+    /// What to warn of if the files of a snapshot seem to have moved: once their records are counted twice it is too late.
+    pub(super) fn moved_unsaid(&self, known: &[String]) -> Option<String> {
+        // What is wrong with the paths is said when they are listed for good.
+        let files = list(&self.paths, &self.endings).ok()?;
+        let moved = self.moved.resolved();
+        let now: Vec<_> = files.iter().map(|path| moved.known(path)).collect();
+        let pairs = unsaid(known, &now);
+        let (old, new) = pairs.first()?;
+        Some(format!(
+            "{self}: none of the files that the snapshot knows ({}) is here, but others of the same names are ({}), such as {} for \
+             {}. They count as new and are read from their beginning; if they moved, say so with `Files::moved`, or their records \
+             count twice",
+            known.len(),
+            pairs.len(),
+            new.display(),
+            old.display()
+        ))
+    }
+
+    fn warn_if_moved(&self, known: &[String]) {
+        if let Some(warning) = self.moved_unsaid(known) {
+            tracing::warn!("{warning}");
+        }
+    }
+
     fn splits(&mut self) -> Result<Vec<FileSplit>, UserError> {
         let now = Instant::now();
         if now < self.list_at {
@@ -249,6 +274,9 @@ impl<T: Data> Source for Files<T> {
     fn split_id(&self, split: &FileSplit) -> String {
         split_id(split)
     }
+    fn restored(&mut self, known: &[String]) {
+        self.warn_if_moved(known);
+    }
     fn discover(&mut self) -> Result<Vec<FileSplit>, UserError> {
         self.splits()
     }
@@ -282,6 +310,9 @@ impl<T: Data> Source for TolerantFiles<T> {
     }
     fn split_id(&self, split: &FileSplit) -> String {
         split_id(split)
+    }
+    fn restored(&mut self, known: &[String]) {
+        self.0.warn_if_moved(known);
     }
     fn discover(&mut self) -> Result<Vec<FileSplit>, UserError> {
         self.0.splits()

@@ -74,3 +74,18 @@ fn a_place_that_no_snapshot_can_know_is_refused() {
     let error = Files::csv::<Row>([file]).moved("old", "new").discover().unwrap_err().to_string();
     assert!(error.contains("cannot be old") && error.contains("absolute"), "{error}");
 }
+
+#[test]
+fn who_does_not_say_that_files_moved_is_warned() {
+    let (_dir, old, new, split) = read_half_way();
+    let known = [split.path.display().to_string()];
+    assert_eq!(Files::csv::<Row>([&old]).moved_unsaid(&known), None);
+    // Copied, so that nothing fails: the old one goes on to be read, and the new one is read as well.
+    fs::create_dir(&new).unwrap();
+    fs::copy(old.join("a.csv"), new.join("a.csv")).unwrap();
+    let warning = Files::csv::<Row>([&new]).moved_unsaid(&known).expect("a warning");
+    for part in [&known[0], "`Files::moved`", &new.canonicalize().unwrap().join("a.csv").display().to_string()] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    assert_eq!(Files::csv::<Row>([&new]).moved(&old, &new).moved_unsaid(&known), None);
+}
