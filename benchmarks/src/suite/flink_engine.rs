@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::engine::{Going, PATIENCE, Saved, Start, await_that};
+use super::going::{Going, PATIENCE, Saved, Start, await_that};
 use crate::flink::Backend;
 use crate::harness::{Lab, bytes_under};
 use crate::machine;

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::engine::{Engine, Start};
+use super::engine::Engine;
+use super::going::Start;
 use super::millpond_engine::MillpondEngine;
 use super::state::{loaded, start};
 use super::subjects::{Millpond, Peer, Unchecked, options};

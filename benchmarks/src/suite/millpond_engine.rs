@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::engine::{Going, PATIENCE, Saved, Start, await_that};
+use super::going::{Going, PATIENCE, Saved, Start, await_that};
 use super::subjects::run_flags;
 use crate::flink::free_port;
 use crate::harness::{Lab, Running, bytes_under};

@@ -2,6 +2,7 @@
 
 mod engine;
 mod flink_engine;
+mod going;
 mod growth;
 mod instructions;
 mod keyed_sum;

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::engine::{Going, Start, await_keys, await_that};
 use super::flink_engine::FlinkEngine;
+use super::going::{Going, Start, await_keys, await_that};
 use super::millpond_engine::start_job;
 use super::subjects::options;
 use crate::flink::Backend;

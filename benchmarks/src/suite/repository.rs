@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::engine::{Going, Saved, Start, await_keys, await_records};
+use super::going::{Going, Saved, Start, await_keys, await_records};
 use super::millpond_engine::MillpondEngine;
 use super::subjects::options;
 use crate::harness::{Benchmark, Bound, Lab, Sample, Subject, Target};

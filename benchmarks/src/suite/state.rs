@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::engine::{Engine, Going, Saved, Start, await_keys, await_records};
+use super::engine::Engine;
 use super::flink_engine::FlinkEngine;
+use super::going::{Going, Saved, Start, await_keys, await_records};
 use super::millpond_engine::MillpondEngine;
 use super::subjects::options;
 use crate::flink::Backend;

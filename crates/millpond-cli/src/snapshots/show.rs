@@ -108,8 +108,8 @@ fn state_row(state: &StateSnapshot) -> [String; 7] {
     [
         state.name.to_string(),
         state.kind.to_string(),
-        format!("{exactly}{}", count(rows(state))),
-        if state.kind.is_keyed() { bytes(bytes_of(state)) } else { String::new() },
+        format!("{exactly}{}", count(state.rows())),
+        if state.kind.is_keyed() { bytes(state.bytes()) } else { String::new() },
         chunks,
         lives,
         types::of_state(state),
@@ -147,9 +147,9 @@ fn state_json(state: &StateSnapshot) -> Value {
         "map-key": state.map_key_schema.as_ref().map(types::of_schema),
         "value": state.value_schema.as_ref().map(types::of_schema),
         "ttl-ms": state.ttl_ms,
-        "rows": rows(state),
+        "rows": state.rows(),
         "rows-are-exact": chunk_counts(state).1 == 0,
-        "bytes": bytes_of(state),
+        "bytes": state.bytes(),
         "chunks": state.chunks.iter().map(|chunk| json!({
             "hash": chunk.hash,
             "kind": chunk.kind,
@@ -166,13 +166,4 @@ fn state_json(state: &StateSnapshot) -> Value {
 fn chunk_counts(state: &StateSnapshot) -> (usize, usize) {
     let bases = state.chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Base).count();
     (bases, state.chunks.len() - bases)
-}
-
-fn rows(state: &StateSnapshot) -> u64 {
-    let inline = state.rows_inline.as_ref().map_or(0, |rows| rows.len() as u64);
-    state.chunks.iter().fold(inline, |sum, chunk| sum.saturating_add(chunk.rows))
-}
-
-fn bytes_of(state: &StateSnapshot) -> u64 {
-    state.chunks.iter().fold(0, |sum, chunk| sum.saturating_add(chunk.bytes))
 }

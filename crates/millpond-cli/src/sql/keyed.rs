@@ -4,32 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::stats::Precision;
 use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use millpond_snapshot::arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
-use millpond_snapshot::chunk::{
-    ChunkKind, ChunkRef, EXPIRES_AT, HASH, KEY, MAP_KEY, StateKind, TIMESTAMP, VALUE, visible,
-};
-use millpond_snapshot::hash::HashRange;
+use millpond_snapshot::chunk::{EXPIRES_AT, HASH, KEY, MAP_KEY, TIMESTAMP, VALUE};
 use millpond_snapshot::manifest::{SchemaFields, StateSnapshot};
 use millpond_snapshot::{Error, Store};
 
-use super::scan::StateScan;
-
-/// Rows below which dividing the work is more work.
-const SMALL: u64 = 64 * 1024;
-
-/// What is read for a query.
-#[derive(Debug)]
-pub(super) struct KeyedState {
-    pub(super) store: Store,
-    pub(super) label: String,
-    pub(super) kind: StateKind,
-    pub(super) chunks: Vec<ChunkRef>,
-}
+use super::scan::{KeyedState, StateScan};
 
 #[derive(Debug)]
 struct KeyedTable {
@@ -66,28 +50,6 @@ fn columns(state: &StateSnapshot) -> Option<Schema> {
     }
     fields.push(Arc::new(Field::new(HASH, DataType::UInt64, false)));
     Some(Schema::new(fields))
-}
-
-impl KeyedState {
-    /// How many rows the state has: exactly, if none of its chunks can hide a row of another.
-    pub(super) fn rows(&self) -> Precision<usize> {
-        let seen = visible(&self.chunks, HashRange::FULL);
-        let seen = self.chunks.iter().zip(&seen).filter(|(_, parts)| !parts.is_empty());
-        let (mut rows, mut exact) = (0u64, true);
-        for (chunk, parts) in seen {
-            rows = rows.saturating_add(chunk.rows);
-            exact &= chunk.kind == ChunkKind::Base && **parts == [chunk.range];
-        }
-        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        if exact { Precision::Exact(rows) } else { Precision::Inexact(rows) }
-    }
-
-    /// The hash ranges to read side by side.
-    fn ranges(&self, wanted: usize) -> Vec<HashRange> {
-        let rows = self.chunks.iter().fold(0u64, |sum, chunk| sum.saturating_add(chunk.rows));
-        let parts = if rows < SMALL { 1 } else { wanted.max(1) };
-        (0..parts).map(|part| HashRange::of_worker(part, parts)).collect()
-    }
 }
 
 #[async_trait]

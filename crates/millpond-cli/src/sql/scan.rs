@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::new_null_array;
 use datafusion::arrow::record_batch::RecordBatchOptions;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ColumnStatistics, Statistics};
 use datafusion::error::{DataFusionError, Result};
@@ -19,12 +20,44 @@ use datafusion::physical_plan::{
 };
 use futures::stream::try_unfold;
 use millpond_snapshot::arrow_schema::SchemaRef;
-use millpond_snapshot::chunk::{Columns, EXPIRES_AT, VALUE};
+use millpond_snapshot::chunk::{ChunkKind, ChunkRef, Columns, EXPIRES_AT, StateKind, VALUE, visible};
 use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::state::{StateReader, Tombstones};
-use millpond_snapshot::{Error, RecordBatch};
+use millpond_snapshot::{Error, RecordBatch, Store};
 
-use super::keyed::KeyedState;
+/// Rows below which dividing the work is more work.
+const SMALL: u64 = 64 * 1024;
+
+/// What is read for a query.
+#[derive(Debug)]
+pub(super) struct KeyedState {
+    pub(super) store: Store,
+    pub(super) label: String,
+    pub(super) kind: StateKind,
+    pub(super) chunks: Vec<ChunkRef>,
+}
+
+impl KeyedState {
+    /// How many rows the state has: exactly, if none of its chunks can hide a row of another.
+    pub(super) fn rows(&self) -> Precision<usize> {
+        let seen = visible(&self.chunks, HashRange::FULL);
+        let seen = self.chunks.iter().zip(&seen).filter(|(_, parts)| !parts.is_empty());
+        let (mut rows, mut exact) = (0u64, true);
+        for (chunk, parts) in seen {
+            rows = rows.saturating_add(chunk.rows);
+            exact &= chunk.kind == ChunkKind::Base && **parts == [chunk.range];
+        }
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        if exact { Precision::Exact(rows) } else { Precision::Inexact(rows) }
+    }
+
+    /// The hash ranges to read side by side.
+    pub(super) fn ranges(&self, wanted: usize) -> Vec<HashRange> {
+        let rows = self.chunks.iter().fold(0u64, |sum, chunk| sum.saturating_add(chunk.rows));
+        let parts = if rows < SMALL { 1 } else { wanted.max(1) };
+        (0..parts).map(|part| HashRange::of_worker(part, parts)).collect()
+    }
+}
 
 /// Streams the columns that are asked for, each partition those of one hash range.
 #[derive(Debug)]

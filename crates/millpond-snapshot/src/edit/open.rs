@@ -135,7 +135,7 @@ impl Edit {
     /// [`Error::NotFound`] if there is no such state.
     pub fn delete_state(&mut self, uid: &OperatorUid, name: &StateName) -> Result<()> {
         let id = state_id(uid, name);
-        let rows = rows(self.state_mut(&id)?);
+        let rows = self.state_mut(&id)?.rows();
         self.operator_mut(uid)?.states.retain(|state| state.name != *name);
         self.changes.push(Change::StateDeleted { state: id, rows });
         Ok(())
@@ -252,10 +252,4 @@ impl Edit {
 
 pub(super) fn state_id(uid: &OperatorUid, name: &StateName) -> StateId {
     StateId { operator: uid.clone(), state: name.clone() }
-}
-
-/// As many rows as a state has, or more: its chunks may have several for one key.
-fn rows(state: &StateSnapshot) -> u64 {
-    let inline = state.rows_inline.as_ref().map_or(0, Vec::len) as u64;
-    state.chunks.iter().fold(inline, |rows, chunk| rows.saturating_add(chunk.rows))
 }

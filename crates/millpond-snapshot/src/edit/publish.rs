@@ -7,7 +7,7 @@ use crate::ids::{OperatorUid, Tag};
 use crate::log::{AppendOutcome, Edited, Entry, EntryBody, JobLog, SnapshotId, SnapshotRecord};
 use crate::manifest::StateSnapshot;
 use crate::repository::deposit::{objects, record_writers, room};
-use crate::repository::marks::record_fork;
+use crate::repository::marking::record_fork;
 use crate::repository::{RemoveOptions, remove, tag, tags};
 use crate::{Error, Result};
 

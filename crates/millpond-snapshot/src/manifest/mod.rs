@@ -4,7 +4,7 @@
 //! many workers wrote it. Specified in `docs/format/manifest.md`.
 
 mod check;
-mod data_type;
+mod field_text;
 mod model;
 mod schema;
 

@@ -98,6 +98,19 @@ impl Manifest {
     }
 }
 
+impl StateSnapshot {
+    /// As many rows as the state has, or more: its chunks may have several for one key.
+    pub fn rows(&self) -> u64 {
+        let inline = self.rows_inline.as_ref().map_or(0, Vec::len) as u64;
+        self.chunks.iter().fold(inline, |rows, chunk| rows.saturating_add(chunk.rows))
+    }
+
+    /// The size of its chunks together, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.chunks.iter().fold(0, |sum, chunk| sum.saturating_add(chunk.bytes))
+    }
+}
+
 impl OperatorSnapshot {
     /// The state with this name.
     pub fn state(&self, name: &StateName) -> Option<&StateSnapshot> {

@@ -1,7 +1,7 @@
 //! What a job does with a snapshot before it starts from it.
 
 use super::kept::keep;
-use super::marks::record_fork;
+use super::marking::record_fork;
 use super::{Resolved, SnapshotAddress, copy, resolve};
 use crate::Result;
 use crate::ids::JobName;

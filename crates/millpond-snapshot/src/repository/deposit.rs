@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use object_store::path::Path;
 
 use super::jobs::{JobSummary, jobs};
-use super::marks::record_fork;
+use super::marking::record_fork;
 use crate::chunk::{ChunkRef, MAX_CHUNK_BYTES};
 use crate::ids::{ChunkHash, JobName, Sequence};
 use crate::log::{Entry, SnapshotId};
@@ -72,7 +72,7 @@ pub(crate) async fn carry(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Carried> {
     let mut carried = Carried::default();
-    let total = chunks.iter().map(|chunk| chunk.bytes).sum();
+    let total = chunks.iter().fold(0_u64, |sum, chunk| sum.saturating_add(chunk.bytes));
     let mut done = 0;
     for chunk in chunks {
         let present = named.contains(&chunk.path()) && to.info(&chunk.path()).await?.is_some();

@@ -116,7 +116,7 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     let own = entry.snapshot().into_iter().flat_map(|record| record.manifest.chunks());
     let own: Vec<_> = own.filter(|chunk| !named.contains(&chunk.object())).collect();
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
-    let bytes = own.iter().map(|chunk| chunk.bytes).sum();
+    let bytes = own.iter().fold(0_u64, |sum, chunk| sum.saturating_add(chunk.bytes));
     if !options.dry_run {
         // Before it: a marked entry that is missing is put back.
         let mut names = Vec::new();

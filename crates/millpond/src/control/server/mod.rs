@@ -18,6 +18,7 @@ mod operations;
 mod read;
 mod reply;
 mod serve;
+mod shared;
 mod snapshot_json;
 mod steer;
 #[cfg(test)]

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::reply::{Refused, Reply};
-use super::serve::Server;
+use super::shared::Shared;
 use super::{job_json, snapshot_json};
 use crate::control::view::{JobView, Outcome};
 
-pub(super) async fn cluster(State(server): State<Arc<Server>>) -> Json<Value> {
+pub(super) async fn cluster(State(server): State<Arc<Shared>>) -> Json<Value> {
     Json(job_json::cluster(&server.view()))
 }
 
@@ -20,32 +20,32 @@ pub(super) async fn config() -> Json<Value> {
     Json(job_json::config())
 }
 
-pub(super) async fn ids(State(server): State<Arc<Server>>) -> Json<Value> {
+pub(super) async fn ids(State(server): State<Arc<Shared>>) -> Json<Value> {
     Json(job_json::ids(&server.view()))
 }
 
-pub(super) async fn overview(State(server): State<Arc<Server>>) -> Json<Value> {
+pub(super) async fn overview(State(server): State<Arc<Shared>>) -> Json<Value> {
     Json(job_json::overview(&server.view(), Timestamp::now()))
 }
 
-pub(super) async fn details(State(server): State<Arc<Server>>, Path(job): Path<String>) -> Reply {
+pub(super) async fn details(State(server): State<Arc<Shared>>, Path(job): Path<String>) -> Reply {
     Ok(Json(job_json::details(&*server.job(&job)?, Timestamp::now())))
 }
 
-pub(super) async fn plan(State(server): State<Arc<Server>>, Path(job): Path<String>) -> Reply {
+pub(super) async fn plan(State(server): State<Arc<Shared>>, Path(job): Path<String>) -> Reply {
     Ok(Json(job_json::plan(&*server.job(&job)?)))
 }
 
-pub(super) async fn exceptions(State(server): State<Arc<Server>>, Path(job): Path<String>) -> Reply {
+pub(super) async fn exceptions(State(server): State<Arc<Shared>>, Path(job): Path<String>) -> Reply {
     Ok(Json(job_json::exceptions(&*server.job(&job)?)))
 }
 
-pub(super) async fn checkpoints(State(server): State<Arc<Server>>, Path(job): Path<String>) -> Reply {
+pub(super) async fn checkpoints(State(server): State<Arc<Shared>>, Path(job): Path<String>) -> Reply {
     Ok(Json(snapshot_json::checkpoints(&*server.job(&job)?)))
 }
 
 pub(super) async fn checkpoint(
-    State(server): State<Arc<Server>>,
+    State(server): State<Arc<Shared>>,
     Path((job, id)): Path<(String, String)>,
 ) -> Reply {
     let view = server.job(&job)?;
@@ -66,7 +66,7 @@ fn no_checkpoint(view: &JobView, id: &str) -> Refused {
 }
 
 pub(super) async fn operation(
-    State(server): State<Arc<Server>>,
+    State(server): State<Arc<Shared>>,
     Path((job, id)): Path<(String, String)>,
 ) -> Reply {
     let view = server.job(&job)?;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,8 +12,8 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
-use super::operations::Operations;
 use super::reply::Refused;
+use super::shared::Shared;
 use super::{guard, read, steer};
 use crate::control::request::Requests;
 use crate::control::view::JobView;
@@ -23,58 +23,8 @@ use crate::job::options::Listen;
 /// The longest body that is read.
 const MAX_BODY: usize = 64 * 1024;
 
-/// How long an outcome is kept ready for whoever asked, after the job has ended.
-const LINGER: Duration = Duration::from_secs(5);
-
 /// How long requests under way may then still take.
 const LAST_CALL: Duration = Duration::from_secs(1);
-
-/// What handlers share.
-pub(super) struct Server {
-    pub(super) view: watch::Receiver<Arc<JobView>>,
-    pub(super) requests: Requests,
-    operations: Mutex<Operations>,
-    /// An outcome was told.
-    pub(super) told: Notify,
-    /// Snapshots are asked for one after the other.
-    pub(super) turn: tokio::sync::Mutex<()>,
-}
-
-impl Server {
-    pub(super) fn view(&self) -> Arc<JobView> {
-        Arc::clone(&self.view.borrow())
-    }
-
-    /// The job, by its id or its name.
-    pub(super) fn job(&self, job: &str) -> Result<Arc<JobView>, Refused> {
-        let view = self.view();
-        if job == view.id || job == view.name {
-            return Ok(view);
-        }
-        Err(Refused::not_found(format!("no job {job:?} here: this is '{}' ({})", view.name, view.id)))
-    }
-
-    pub(super) fn operations(&self) -> MutexGuard<'_, Operations> {
-        self.operations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until every outcome was told, or long enough.
-    async fn linger(&self) {
-        let all_told = async {
-            loop {
-                let told = self.told.notified();
-                tokio::pin!(told);
-                // Enabled before the check, or what is told in between would be missed.
-                told.as_mut().enable();
-                if !self.operations().is_awaited() {
-                    return;
-                }
-                told.await;
-            }
-        };
-        let _ = tokio::time::timeout(LINGER, all_told).await;
-    }
-}
 
 /// Takes the address to listen at; `None` if there is to be no server. Warns if others than this machine reach it.
 ///
@@ -119,13 +69,7 @@ pub(crate) async fn serve(
 ) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::input(format!("the control server failed: {error}"));
     let listening = listener.local_addr().map_err(failed)?;
-    let server = Arc::new(Server {
-        view,
-        requests,
-        operations: Mutex::default(),
-        told: Notify::new(),
-        turn: tokio::sync::Mutex::default(),
-    });
+    let server = Arc::new(Shared::new(view, requests));
     let ending = Arc::new(Notify::new());
     let until = {
         let (server, ending) = (Arc::clone(&server), Arc::clone(&ending));
@@ -143,7 +87,7 @@ pub(crate) async fn serve(
     }
 }
 
-fn router(server: Arc<Server>, listening: SocketAddr) -> Router {
+fn router(server: Arc<Shared>, listening: SocketAddr) -> Router {
     let paths = Router::new()
         .route("/overview", get(read::cluster))
         .route("/config", get(read::config))

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::reply::Refused;
-use super::serve::Server;
+use super::shared::Shared;
 use crate::control::request::{Refusal, Request, RequestKind};
 use crate::control::view::JobView;
 
@@ -65,7 +65,7 @@ struct StopBody {
 }
 
 pub(super) async fn savepoint(
-    State(server): State<Arc<Server>>,
+    State(server): State<Arc<Shared>>,
     Path(job): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -82,7 +82,7 @@ pub(super) async fn savepoint(
 }
 
 pub(super) async fn stop(
-    State(server): State<Arc<Server>>,
+    State(server): State<Arc<Shared>>,
     Path(job): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -101,7 +101,7 @@ pub(super) struct Terminate {
 
 /// `PATCH /jobs/:id?mode=cancel`
 pub(super) async fn cancel(
-    State(server): State<Arc<Server>>,
+    State(server): State<Arc<Shared>>,
     Path(job): Path<String>,
     Query(Terminate { mode }): Query<Terminate>,
     headers: HeaderMap,
@@ -121,7 +121,7 @@ pub(super) async fn cancel(
 }
 
 /// Asks for a snapshot, or finds that the same client has already done so.
-async fn snapshot(server: &Server, kind: RequestKind, trigger: Option<String>, headers: &HeaderMap) -> Accepted {
+async fn snapshot(server: &Shared, kind: RequestKind, trigger: Option<String>, headers: &HeaderMap) -> Accepted {
     if let Some(id) = &trigger
         && (id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
@@ -144,7 +144,7 @@ async fn snapshot(server: &Server, kind: RequestKind, trigger: Option<String>, h
 
 /// Hands a request to the coordinator and gives the id that it has taken it on under.
 async fn ask(
-    server: &Server,
+    server: &Shared,
     id: Option<String>,
     kind: RequestKind,
     headers: &HeaderMap,

@@ -58,7 +58,7 @@ impl RestorePlan {
                     from: from.clone(),
                     state: declared.name.to_string(),
                     decision,
-                    rows: old.map(rows),
+                    rows: old.map(StateSnapshot::rows),
                     note,
                 });
             }
@@ -169,7 +169,7 @@ fn left_over(
     let own = |state: &StateSnapshot| {
         keyed && state.kind == StateKind::OperatorUnion && state.name.as_str() == "watermark"
     };
-    let gone = snapshot.states.iter().filter(|state| !taken(state) && rows(state) > 0 && !own(state));
+    let gone = snapshot.states.iter().filter(|state| !taken(state) && state.rows() > 0 && !own(state));
     gone.map(|state| {
         let (decision, note) = if flags.drops(&uid, state.name.as_str()) || flags.allow_non_restored {
             (Decision::Dropped, None)
@@ -179,7 +179,7 @@ fn left_over(
             (Decision::Unmatched, what_is_lost(snapshot, state))
         };
         let (uid, name) = (uid.clone(), state.name.to_string());
-        StatePlan { uid, from: None, state: name, decision, rows: Some(rows(state)), note }
+        StatePlan { uid, from: None, state: name, decision, rows: Some(state.rows()), note }
     })
     .collect()
 }
@@ -198,9 +198,4 @@ fn what_is_lost(snapshot: &OperatorSnapshot, state: &StateSnapshot) -> Option<St
          committed it"
             .to_owned()
     })
-}
-
-pub(super) fn rows(state: &StateSnapshot) -> u64 {
-    let inline = state.rows_inline.as_ref().map_or(0, Vec::len) as u64;
-    inline + state.chunks.iter().map(|chunk| chunk.rows).sum::<u64>()
 }

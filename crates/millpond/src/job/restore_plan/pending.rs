@@ -8,7 +8,6 @@ use millpond_snapshot::JobName;
 use millpond_snapshot::manifest::{Manifest, OperatorSnapshot, StateSnapshot};
 
 use super::super::options::PendingOutput;
-use super::decide::rows;
 use super::{Decision, RestoreFlags, StatePlan};
 use crate::operators::sink::PREPARED;
 
@@ -27,11 +26,11 @@ impl Policy {
 
     /// Whether a state is output that is left alone.
     pub(super) fn drops(self, operator: &OperatorSnapshot, state: &StateSnapshot) -> bool {
-        self.fate == PendingOutput::Drop && is_prepared(operator, state) && rows(state) > 0
+        self.fate == PendingOutput::Drop && is_prepared(operator, state) && state.rows() > 0
     }
 
     pub(super) fn reason(self, operator: &OperatorSnapshot, state: &StateSnapshot) -> String {
-        let pieces = count(rows(state));
+        let pieces = count(state.rows());
         if self.asked {
             format!("{pieces} prepared by '{}': not committed by this job, as asked", operator.uid)
         } else {
@@ -74,7 +73,7 @@ pub(crate) struct PendingPlan {
 impl PendingPlan {
     /// That of an operator of the snapshot, given what was decided about its states.
     pub(super) fn new(operator: &OperatorSnapshot, states: &[StatePlan], policy: Policy) -> Option<Self> {
-        let state = operator.states.iter().find(|state| is_prepared(operator, state) && rows(state) > 0)?;
+        let state = operator.states.iter().find(|state| is_prepared(operator, state) && state.rows() > 0)?;
         let mut lines = states.iter().filter(|line| line.state == PREPARED);
         let line = lines.find(|line| line.old_uid() == operator.uid.as_str());
         let fate = match line.map(|line| &line.decision) {
@@ -82,7 +81,7 @@ impl PendingPlan {
             Some(Decision::Unmatched | Decision::Refused(_)) => PendingFate::Undecided,
             Some(Decision::Dropped | Decision::New) | None => PendingFate::Drop,
         };
-        Some(PendingPlan { uid: operator.uid.to_string(), pieces: rows(state), fate, asked: policy.asked })
+        Some(PendingPlan { uid: operator.uid.to_string(), pieces: state.rows(), fate, asked: policy.asked })
     }
 
     /// What becomes of it, in words.

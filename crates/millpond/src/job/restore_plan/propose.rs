@@ -6,7 +6,6 @@
 use millpond_snapshot::manifest::{Manifest, OperatorSnapshot};
 
 use super::super::plan::{OperatorPlan, Plan, is_internal};
-use super::decide::rows;
 use super::{Decision, RestorePlan};
 use crate::state::evolution;
 
@@ -41,7 +40,7 @@ pub(super) fn score(old: &OperatorSnapshot, new: &OperatorPlan) -> Option<Score>
     for state in &old.states {
         let declared = new.states.iter().find(|declared| declared.name == state.name);
         let Some(declared) = declared else {
-            if rows(state) > 0 {
+            if state.rows() > 0 {
                 return None;
             }
             continue;

@@ -1,13 +1,16 @@
-//! Arrow data types as text, and back.
+//! Arrow fields and their data types as text, and back.
 //!
 //! Types without children are one word, with arguments in parentheses where they have any. The
 //! children of a nested type are fields of their own, beside the text.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, TimeUnit, UnionFields, UnionMode};
+use serde::{Deserialize, Serialize};
 
-use super::schema::FieldText;
+/// Where `serde_arrow` keeps how a field is to be read back.
+const STRATEGY: &str = "SERDE_ARROW:strategy";
 
 /// The types whose text is a fixed word.
 const WORDS: &[(&str, DataType)] = &[
@@ -41,8 +44,53 @@ const UNITS: &[(&str, TimeUnit)] = &[
     ("Nanosecond", TimeUnit::Nanosecond),
 ];
 
+/// A field in text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct FieldText {
+    pub(super) name: String,
+    pub(super) data_type: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) nullable: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) metadata: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) strategy: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) children: Vec<FieldText>,
+}
+
+impl From<&Field> for FieldText {
+    fn from(field: &Field) -> Self {
+        let mut metadata: BTreeMap<_, _> = field.metadata().clone().into_iter().collect();
+        let strategy = metadata.remove(STRATEGY);
+        let (data_type, children) = to_text(field.data_type());
+        FieldText {
+            name: field.name().clone(),
+            data_type,
+            nullable: field.is_nullable(),
+            metadata,
+            strategy,
+            children,
+        }
+    }
+}
+
+impl TryFrom<FieldText> for Field {
+    type Error = String;
+
+    fn try_from(text: FieldText) -> Result<Self, String> {
+        let children = text.children.into_iter().map(|child| Field::try_from(child).map(Arc::new));
+        let children: Vec<Arc<Field>> = children.collect::<Result<_, String>>()?;
+        let data_type = from_text(&text.data_type, children)
+            .ok_or_else(|| format!("field {:?}: unknown data type {:?}", text.name, text.data_type))?;
+        let mut metadata: HashMap<_, _> = text.metadata.into_iter().collect();
+        metadata.extend(text.strategy.map(|strategy| (STRATEGY.to_owned(), strategy)));
+        Ok(Field::new(text.name, data_type, text.nullable).with_metadata(metadata))
+    }
+}
+
 /// The text of a type and its children. A type without a text gets one that does not read back.
-pub(super) fn to_text(data_type: &DataType) -> (String, Vec<FieldText>) {
+fn to_text(data_type: &DataType) -> (String, Vec<FieldText>) {
     let child = |field: &Arc<Field>| vec![FieldText::from(&**field)];
     let word = |word: &str| word.to_owned();
     match data_type {
@@ -74,7 +122,7 @@ pub(super) fn to_text(data_type: &DataType) -> (String, Vec<FieldText>) {
 }
 
 /// The type with this text and these children; `None` if there is none.
-pub(super) fn from_text(text: &str, mut children: Vec<Arc<Field>>) -> Option<DataType> {
+fn from_text(text: &str, mut children: Vec<Arc<Field>>) -> Option<DataType> {
     let (name, arguments) = match text.strip_suffix(')') {
         Some(call) => call.split_once('(').map(|(name, arguments)| (name, Some(arguments)))?,
         None => (text, None),
