@@ -63,9 +63,9 @@ pub use operators::connected::CoProcess;
 pub use operators::context::{Context, KeyedContext, TimeDomain, Timer};
 pub use operators::keyed::KeyedProcess;
 pub use operators::process::Process;
-pub use runtime::coordinator::drive::RunEnd;
 pub use runtime::failure::{Permanent, UserError};
 pub use runtime::restart::RestartStrategy;
+pub use runtime::session::RunEnd;
 pub use sink::{Collect, FileSink, Sink, Stdout};
 pub use source::watermark::{WatermarkGenerator, WatermarkStrategy};
 pub use source::{

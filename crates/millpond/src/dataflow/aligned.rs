@@ -24,7 +24,8 @@ use super::emitter::Emitter;
 use super::flow::Flow;
 use super::inlet::{Inlet, TURN, Turn};
 use super::time::{Path, Time};
-use crate::runtime::failure::{Failure, Reporter};
+use crate::runtime::failure::Failure;
+use crate::runtime::reporter::Reporter;
 use crate::time::EventTime;
 
 /// What an aligned operator wants after it has been polled.

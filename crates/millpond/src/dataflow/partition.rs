@@ -14,7 +14,8 @@ use timely::progress::Stamp;
 
 use super::stateless::spread;
 use super::time::Time;
-use crate::runtime::failure::{Failure, Reporter};
+use crate::runtime::failure::Failure;
+use crate::runtime::reporter::Reporter;
 
 /// Applies `logic` to each batch. `logic` pushes its results into one list for each worker, and says which record it failed
 /// on if it fails; nothing is sent from then on. What it makes is to be sent by [`to_owner`].

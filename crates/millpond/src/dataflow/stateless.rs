@@ -10,7 +10,8 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::operate::FrontierInterest;
 
 use super::time::Time;
-use crate::runtime::failure::{Failure, Reporter};
+use crate::runtime::failure::Failure;
+use crate::runtime::reporter::Reporter;
 
 /// Applies `logic` to each batch. `logic` pushes its results into the second argument, and says which record
 /// it failed on if it fails; nothing is sent from then on.

@@ -17,9 +17,9 @@ use crate::control::request::{Refusal, Request, RequestKind, Requests};
 use crate::control::server;
 use crate::control::view::{JobView, Outcome};
 use crate::error::Error;
-use crate::runtime::coordinator::drive::RunEnd;
 use crate::runtime::coordinator::publish::Publisher;
 use crate::runtime::launch::{Begun, Launch};
+use crate::runtime::session::RunEnd;
 use crate::state::spill::backend::Backend;
 use crate::stream::env::Env;
 

@@ -17,7 +17,7 @@ use super::uids::derived_uids;
 use super::{check, progress};
 use crate::control::server;
 use crate::error::Error;
-use crate::runtime::coordinator::drive::RunEnd;
+use crate::runtime::session::RunEnd;
 use crate::stream::env::Env;
 
 /// What a shell sees of a program that Ctrl-C ended.

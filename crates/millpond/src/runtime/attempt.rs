@@ -8,19 +8,20 @@ use timely::communication::allocator::zero_copy::initialize::initialize_networki
 use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Hooks, WorkerGuards};
 use timely::execute::execute_from;
+use tokio::sync::oneshot;
 
 use super::worker::{self, Rein, Team, WorkerEnd};
 use crate::error::Error;
 
 /// Running workers.
-pub(crate) struct Attempt {
+struct Attempt {
     guards: WorkerGuards<WorkerEnd>,
     rein: Arc<Rein>,
 }
 
 impl Attempt {
     /// Starts the workers of this process. `sockets` has one for each other process, and `None` for this one.
-    pub(crate) fn start(team: Arc<Team>, sockets: Vec<Option<TcpStream>>) -> Result<Self, Error> {
+    fn start(team: Arc<Team>, sockets: Vec<Option<TcpStream>>) -> Result<Self, Error> {
         let started = |error: String| Error::failed(format!("workers could not be started: {error}"));
         let Hooks { refill, spill, .. } = Hooks::default();
         let process = ProcessBuilder::new_typed_vector(team.threads, refill, spill);
@@ -41,7 +42,7 @@ impl Attempt {
     }
 
     /// Waits for the workers; blocks. `Err` if a worker thread broke.
-    pub(crate) fn join(self) -> Result<WorkerEnd, Error> {
+    fn join(self) -> Result<WorkerEnd, Error> {
         let Attempt { guards, rein } = self;
         // Threads that serve a connection panic when it breaks, and so does the guard that joins them. How the workers
         // ended, they have said themselves.
@@ -53,4 +54,20 @@ impl Attempt {
             Err(_) => Ok(rein.end()),
         }
     }
+}
+
+/// Starts the workers of this process. The result resolves when they have ended.
+pub(crate) fn start(
+    team: Team,
+    sockets: Vec<Option<TcpStream>>,
+) -> Result<oneshot::Receiver<Result<WorkerEnd, Error>>, Error> {
+    let attempt = Attempt::start(Arc::new(team), sockets)?;
+    let (tell, ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("join-workers".to_owned())
+        .spawn(move || {
+            let _ = tell.send(attempt.join());
+        })
+        .map_err(|error| Error::failed(format!("no thread could be started: {error}")))?;
+    Ok(ended)
 }

@@ -9,9 +9,9 @@ use millpond_snapshot::hash::HashRange;
 use millpond_snapshot::{JobName, Sequence};
 use tokio::runtime::Handle;
 
-use super::failure::Reporter;
 use super::mailbox::Mailbox;
 use super::message::ToCoordinator;
+use super::reporter::Reporter;
 use super::restore::Restored;
 use super::writer::Writer;
 use crate::clock::Clock;

@@ -7,9 +7,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
-use super::mailbox::Outbox;
-use super::message::ToCoordinator;
-
 /// What user code may return: any error.
 pub type UserError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -84,9 +81,9 @@ pub(crate) enum Subject {
 /// Why an operator stopped, and on what.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    subject: Subject,
-    reason: String,
-    prospect: Prospect,
+    pub(super) subject: Subject,
+    pub(super) reason: String,
+    pub(super) prospect: Prospect,
 }
 
 impl Failure {
@@ -234,61 +231,12 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
         .map(|s| (*s).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
     format!("panicked: {text}")
-}
-
-/// One subtask's line to the coordinator for failures.
-#[derive(Debug)]
-pub(crate) struct Reporter {
-    operator: String,
-    subtask: usize,
-    outbox: Outbox,
-    failed: Cell<bool>,
-}
-
-impl Reporter {
-    pub(crate) fn new(operator: String, subtask: usize, outbox: Outbox) -> Self {
-        Reporter { operator, subtask, outbox, failed: Cell::new(false) }
-    }
-
-    /// Runs `work`; if it fails or panics, tells the coordinator and returns `None`. An operator that has failed
-    /// does nothing any more, and keeps the capabilities that it has, so that nothing passes it.
-    pub(crate) fn guard<R>(&self, work: impl FnOnce() -> Result<R, Failure>) -> Option<R> {
-        if self.failed.get() {
-            return None;
-        }
-        match catch_unwind(AssertUnwindSafe(work)) {
-            Ok(Ok(result)) => Some(result),
-            Ok(Err(failure)) => {
-                self.report(failure);
-                None
-            }
-            Err(panic) => {
-                self.report(Failure::new(panicked(panic.as_ref())));
-                None
-            }
-        }
-    }
-
-    /// Whether the operator has failed.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed.get()
-    }
-
-    fn report(&self, failure: Failure) {
-        self.failed.set(true);
-        self.outbox.send(ToCoordinator::Failed(FailureReport {
-            operator: self.operator.clone(),
-            subtask: self.subtask,
-            subject: failure.subject,
-            reason: failure.reason,
-            prospect: failure.prospect,
-        }));
-    }
 }

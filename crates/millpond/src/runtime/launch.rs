@@ -8,19 +8,20 @@ use millpond_snapshot::log::{ContinueDecision, Entry, EntryBody, JobLog, continu
 use millpond_snapshot::repository::{Resolved, SnapshotAddress, open_exported};
 use millpond_snapshot::store::OpenMode;
 use millpond_snapshot::{JobName, Sequence, Store};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 
-use super::attempt::Attempt;
+use super::attempt::start;
 use super::claim::{Claim, Holder, RUN_CONTROL, RUN_HOST, RUN_ID, RUN_PID};
 use super::cluster::{Hello, Meeting};
-use super::coordinator::drive::{RunEnd, new_id};
 use super::coordinator::history::History;
 use super::coordinator::publish::Publisher;
 use super::directions::Directions;
+use super::fit::fit;
+use super::ids::new_id;
 use super::lost;
 use super::past::{FIRST_EPOCH, first_epoch, past};
 use super::restore::Restored;
-use super::run::Session;
+use super::session::{RunEnd, Session};
 use super::whole::{self, Scene};
 use super::worker::{Rein, Team, WorkerEnd};
 use crate::control::view::{JobStatus, JobView, SnapshotCounts};
@@ -283,45 +284,4 @@ fn flags(options: &RunOptions) -> RestoreFlags {
         positions: options.source_positions.clone(),
         pending_output: options.pending_output,
     }
-}
-
-/// Checks that a snapshot, or nothing, fits a plan.
-pub(crate) fn fit(
-    plan: &Plan,
-    job: &JobName,
-    store: &Store,
-    base: Option<&Entry>,
-    flags: &RestoreFlags,
-) -> Result<(Restored, RestorePlan), Error> {
-    let places = plan.operators.iter().enumerate();
-    let positions =
-        places.filter_map(|(place, operator)| Some((place, flags.position(operator.uid.as_str())?.clone())));
-    let positions = positions.collect();
-    let Some(manifest) = base.and_then(Entry::snapshot).map(|record| &record.manifest) else {
-        let restored = Restored { positions, ..Restored::default() };
-        return Ok((restored, RestorePlan::from_nothing(plan, flags)?));
-    };
-    let restore_plan = RestorePlan::new(plan, manifest, flags, job)?;
-    if let Some(refusal) = restore_plan.refusal() {
-        return Err(Error::snapshot(refusal));
-    }
-    let snapshot = Some((store.clone(), restore_plan.without_dropped(manifest)));
-    let restored = Restored { snapshot, operators: restore_plan.operators.clone(), positions };
-    Ok((restored, restore_plan))
-}
-
-/// Starts the workers of this process. The result resolves when they have ended.
-pub(crate) fn start(
-    team: Team,
-    sockets: Vec<Option<std::net::TcpStream>>,
-) -> Result<oneshot::Receiver<Result<WorkerEnd, Error>>, Error> {
-    let attempt = Attempt::start(Arc::new(team), sockets)?;
-    let (tell, ended) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("join-workers".to_owned())
-        .spawn(move || {
-            let _ = tell.send(attempt.join());
-        })
-        .map_err(|error| Error::failed(format!("no thread could be started: {error}")))?;
-    Ok(ended)
 }

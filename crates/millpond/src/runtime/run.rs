@@ -5,60 +5,32 @@ use std::time::Instant;
 
 use millpond_snapshot::log::{Entry, EntryBody, SnapshotId};
 use millpond_snapshot::manifest::Manifest;
-use millpond_snapshot::{JobName, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::claim::Claim;
-use super::cluster::{Meeting, Welcome};
+use super::attempt::start;
+use super::cluster::Welcome;
 use super::coordinator::assembly::Assembly;
-use super::coordinator::drive::{AttemptEnd, Driver, Ears, RunEnd};
-use super::coordinator::history::History;
-use super::coordinator::pending::Asked;
+use super::coordinator::drive::{AttemptEnd, Driver, Ears};
 use super::coordinator::publish::Publisher;
 use super::failure::{ENGINE, Prospect, Subject};
-use super::launch::{fit, start};
+use super::fit::fit;
 use super::lost;
 use super::message::ToWorker;
 use super::past::first_epoch;
 use super::restart::{RestartDecision, RestartTracker};
 use super::restore::Restored;
+use super::session::{RunEnd, Session};
 use super::whole::Scene;
 use super::worker::{Rein, Team};
 use crate::control::request::{Request, RequestKind};
 use crate::control::view::JobStatus;
 use crate::dataflow::flow::Flow;
 use crate::error::Error;
-use crate::job::definition::Definition;
-use crate::job::options::RunOptions;
-use crate::job::plan::Plan;
 use crate::job::restore_plan::RestoreFlags;
-use crate::state::spill::backend::Backend;
 
 /// How long workers in other processes have to hear that an attempt is over.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// What a run needs, however many attempts it takes.
-pub(crate) struct Session {
-    pub(crate) options: RunOptions,
-    pub(crate) definition: Definition,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) job: JobName,
-    pub(crate) store: Store,
-    pub(crate) history: History,
-    /// The snapshot that the next attempt starts from.
-    pub(crate) base: Option<Entry>,
-    /// What counts until the run's first snapshot.
-    pub(crate) flags: RestoreFlags,
-    /// Held until the run is over.
-    pub(crate) claim: Claim,
-    pub(crate) past: Arc<[(u64, u64)]>,
-    pub(crate) publisher: Publisher,
-    /// A stop whose savepoint was published and whose last entry was not written yet.
-    pub(crate) stopping: Option<Asked>,
-    pub(crate) workers: usize,
-    pub(crate) backend: Backend,
-    pub(crate) meeting: Option<Meeting>,
-}
 impl Session {
     /// Runs until the job is over. `restored` is what the first attempt starts with. The view outlives the run, so that
     /// whoever asked for something can still see what became of it.

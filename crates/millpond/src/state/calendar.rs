@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::keys::Slot;
+use super::slot_table::Slot;
 use crate::time::EventTime;
 
 /// So many pointless hints are left alone.

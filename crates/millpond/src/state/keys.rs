@@ -4,10 +4,7 @@ use millpond_snapshot::hash::{HashRange, key_hash};
 
 use super::codec::StateValue;
 use super::slabs::Slabs;
-use super::slot_table::{Places, SlotTable, Stop, VACANT};
-
-/// A key's place in every state of its operator.
-pub(crate) type Slot = u32;
+use super::slot_table::{Places, Slot, SlotTable, Stop, VACANT};
 
 /// The keys that a subtask knows, each with a slot. Freed slots are used again.
 ///

@@ -3,8 +3,9 @@
 //! * [`descriptor`]: how a state is declared, and what a plan knows of it.
 //! * [`keys`]: one [table](slot_table) an operator from key to *slot*; each record is looked up once, whatever states it
 //!   touches.
-//! * [`tracker`]: which entries changed in which epoch. A freeze is a mark, not a copy. [`walk`]: how everything is copied.
-//! * [`value`], [`map`], [`timers`]: the stores, each indexed by slot. Lists, reducing and aggregating states are
+//! * [`tracker`]: which entries changed in which epoch. A freeze is a mark, not a copy. [`walk`]: how everything is copied, in [`stretches`].
+//! * [`value`], [`map`], [`timers`]: the [stores](store), each indexed by slot, which hear from a [`cursor`] at which key the
+//!   operator is. Lists, reducing and aggregating states are
 //!   values with a hand to hold them ([`handles`]).
 //! * [`slabs`]: a list that grows without moving what it has; the stores and what is copied of them are made of it.
 //! * [`calendar`]: when timers are due, and whose they are.
@@ -18,12 +19,11 @@
 
 mod calendar;
 pub(crate) mod codec;
+pub(crate) mod cursor;
 pub(crate) mod descriptor;
 pub(crate) mod evolution;
 pub(crate) mod handles;
 pub(crate) mod keyed;
-#[cfg(test)]
-mod keyed_tests;
 pub(crate) mod keys;
 pub(crate) mod map;
 pub(crate) mod operator;
@@ -34,6 +34,8 @@ pub(crate) mod slabs;
 pub(crate) mod slot_table;
 pub(crate) mod sorted;
 pub(crate) mod spill;
+pub(crate) mod store;
+mod stretches;
 pub(crate) mod timers;
 #[cfg(test)]
 mod timers_tests;

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use super::codec::{self, StateValue};
 use super::descriptor::Ttl;
-use super::keys::{self, KeyTable, Slot};
+use super::keys::{self, KeyTable};
 use super::order::{Place, Room, hash_of, is_live, place, row_of, sorted};
 use super::slabs::Slabs;
+use super::slot_table::Slot;
 use crate::error::Error;
 use crate::time::millis;
 

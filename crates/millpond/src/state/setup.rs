@@ -10,13 +10,14 @@ use millpond_snapshot::chunk::StateKind;
 use millpond_snapshot::manifest::SchemaFields;
 
 use super::codec::{self, StateValue};
+use super::cursor::Cursor;
 use super::descriptor::{StateDeclaration, StateDescriptor};
 use super::evolution::descriptors::{MapDescriptor, TypedDescriptor};
 use super::evolution::{Evolving, Side, Sides, Values};
 use super::handles::{Aggregate, AggregatingState, ListState, MapState, Reduce, ReducingState, ValueState};
-use super::keyed::{Cursor, Registered};
 use super::map::MapStore;
 use super::operator::{BroadcastState, BroadcastStore, ListStore, OperatorListState, OperatorStore};
+use super::store::{Registered, Store};
 use super::timers::TimerStore;
 use super::value::ValueStore;
 use crate::error::Error;
@@ -291,7 +292,7 @@ impl KeyedSetup {
         map_key: Option<arrow_schema::FieldRef>,
         value: Option<arrow_schema::FieldRef>,
         sides: Sides,
-        store: Rc<RefCell<dyn super::keyed::Store>>,
+        store: Rc<RefCell<dyn Store>>,
     ) {
         let declared = name(&state.name).and_then(|name| {
             Ok(StateDeclaration {

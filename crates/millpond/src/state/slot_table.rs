@@ -8,7 +8,8 @@
 
 use millpond_snapshot::hash::HashRange;
 
-use super::keys::Slot;
+/// A key's place in every state of its operator.
+pub(crate) type Slot = u32;
 
 /// Stands in a cell that is free. No key has this slot.
 pub(crate) const VACANT: Slot = Slot::MAX;

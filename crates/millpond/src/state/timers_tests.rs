@@ -9,7 +9,8 @@ use millpond_snapshot::hash::{HashRange, key_hash};
 use proptest::prelude::*;
 
 use super::codec;
-use super::keyed::{CopiedRows, KeyedStates};
+use super::keyed::KeyedStates;
+use super::keyed::copy::CopiedRows;
 use super::setup::KeyedSetup;
 use super::timers::TimerStore;
 use crate::time::EventTime;

@@ -7,18 +7,20 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::FieldRef;
 
 use super::codec::{self, StateValue};
+use super::cursor::Cursor;
 use super::descriptor::{Ttl, TtlUpdate};
 use super::evolution::{Evolving, Outcome, Trouble};
-use super::keyed::{Cursor, Store};
-use super::keys::Slot;
 use super::rows::{self, Rows};
 use super::slabs::{Slabs, Spare};
+use super::slot_table::Slot;
 use super::slot_table::Stop;
 use super::spill::pack::{self, pack, unpack};
 use super::spill::part::SpilledRows;
 use super::spill::row::{CHANGED, LIVE, TOMBSTONE, Victims};
+use super::store::Store;
+use super::stretches::Stretches;
 use super::tracker::{Extent, Mark, Next, Tracker};
-use super::walk::{Copied, Stretches};
+use super::walk::Copied;
 use crate::error::Error;
 use crate::time::millis;
 

@@ -7,72 +7,14 @@
 use std::ops::{Bound, Range};
 use std::rc::Rc;
 
-use millpond_snapshot::hash::HashRange;
-
 use super::codec::StateValue;
-use super::keyed::Cursor;
-use super::keys::{KeyTable, Slot};
+use super::cursor::Cursor;
+use super::keys::KeyTable;
 use super::slabs::Slabs;
-use super::slot_table::{Places, SHARDS, Stop};
+use super::slot_table::{Slot, Stop};
 use super::sorted::SortedMap;
+use super::stretches::Stretches;
 use super::tracker::{Mark, Placed, Spot, Tracker};
-
-/// Keys of a stretch, at most, as long as there are not more of them in a shard of the table.
-pub(super) const STRETCH_KEYS: usize = 1 << 16;
-
-/// How hashes are divided into stretches: a power of two of them, each of whole shards of the table.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stretches {
-    places: Places,
-    bits: u32,
-}
-
-impl Default for Stretches {
-    fn default() -> Self {
-        Stretches::one(Places::of_range(HashRange::FULL))
-    }
-}
-
-impl Stretches {
-    /// Everything is one stretch.
-    pub(super) fn one(places: Places) -> Self {
-        Stretches { places, bits: 0 }
-    }
-
-    /// As many as so many `keys` need if `most` are in each.
-    pub(super) fn of(places: Places, keys: usize, most: usize) -> Self {
-        let count = keys.div_ceil(most).max(1).next_power_of_two().min(SHARDS);
-        Stretches { places, bits: count.ilog2() }
-    }
-
-    pub(super) fn count(self) -> usize {
-        1 << self.bits
-    }
-
-    /// Where the walk comes to a hash: the stretch, and 32 bits that say how far in it.
-    pub(super) fn spot(self, hash: u64) -> Spot {
-        self.places.of(hash) >> (u32::BITS - self.bits)
-    }
-
-    /// Where it comes to a key of a stretch, and which one that is.
-    pub(super) fn placed(stretch: usize, stop: Stop) -> Placed<Slot> {
-        ((stretch as u64) << u32::BITS | u64::from(stop.near()), stop.slot())
-    }
-
-    /// The stretch of that.
-    pub(super) fn stretch(spot: Spot) -> usize {
-        (spot >> u32::BITS) as usize
-    }
-
-    /// The keys of a stretch, in the order of their hashes.
-    fn stops<K: StateValue + Eq>(self, stretch: usize, keys: &KeyTable<K>, stops: &mut Vec<Stop>) {
-        stops.clear();
-        let each = SHARDS >> self.bits;
-        for shard in stretch * each..(stretch + 1) * each {
-            keys.stops(shard, self.bits, stops);
-        }
-    }
-}
 
 /// How far a walk has come.
 #[derive(Debug, Default)]
@@ -89,7 +31,10 @@ pub(super) struct Walk {
 impl Walk {
     /// Begins with a stretch.
     pub(super) fn begin<K: StateValue + Eq>(&mut self, stretch: usize, stretches: Stretches, keys: &KeyTable<K>) {
-        stretches.stops(stretch, keys, &mut self.stops);
+        self.stops.clear();
+        for shard in stretches.shards(stretch) {
+            keys.stops(shard, stretches.bits(), &mut self.stops);
+        }
         (self.stretch, self.near, self.at) = (stretch, 0..0, 0);
     }
 }

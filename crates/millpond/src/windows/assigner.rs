@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::offset::TimeOffset;
-use super::slices::Slice;
+use super::slice::Slice;
 use super::window::Window;
 use crate::operators::context::TimeDomain;
 use crate::state::setup::KeyedSetup;

@@ -23,6 +23,7 @@ mod offset;
 mod operator;
 mod panes;
 mod rules;
+mod slice;
 mod slices;
 mod stream;
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use super::assigner::WindowAssigner;
 use super::fold::{Fold, Merge};
 use super::kept::Kept;
-use super::rules::Rules;
+use super::rules::{Phase, Rules};
 use super::window::Window;
 use crate::runtime::failure::UserError;
 use crate::state::codec::StateValue;
@@ -26,17 +26,6 @@ pub(crate) struct Entered<Id> {
     pub(crate) before: Option<Window>,
     /// The windows that are now part of it.
     pub(crate) absorbed: Vec<Id>,
-}
-
-/// How far time has come with a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// It is not complete.
-    Open,
-    /// It is complete, and kept for records that are late.
-    Complete,
-    /// Nothing of it is kept any more.
-    Gone,
 }
 
 /// Where a record went.

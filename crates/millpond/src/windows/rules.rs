@@ -1,13 +1,23 @@
 //! When a window is complete, and when it is gone.
 
 use super::assigner::WindowAssigner;
-use super::panes::Phase;
 use super::trigger::Moment;
 use super::window::Window;
 use crate::operators::context::{KeyedContext, TimeDomain, Timer};
 use crate::state::setup::KeyedSetup;
 use crate::stream::record::Data;
 use crate::time::EventTime;
+
+/// How far time has come with a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It is not complete.
+    Open,
+    /// It is complete, and kept for records that are late.
+    Complete,
+    /// Nothing of it is kept any more.
+    Gone,
+}
 
 /// What is said about windows besides what becomes of their records.
 #[derive(Clone, Copy)]

@@ -17,8 +17,8 @@ use super::waiting::wait;
 use crate::error::{Error, ErrorKind};
 use crate::job::job::Job;
 use crate::job::options::RunOptions;
-use crate::runtime::coordinator::drive::RunEnd;
 use crate::runtime::restart::RestartStrategy;
+use crate::runtime::session::RunEnd;
 
 struct Away {
     objects: Arc<InMemory>,

@@ -18,8 +18,8 @@ use super::waiting::wait;
 use crate::error::Error;
 use crate::job::job::{Job, RunningJob};
 use crate::job::options::RunOptions;
-use crate::runtime::coordinator::drive::RunEnd;
 use crate::runtime::restart::RestartStrategy;
+use crate::runtime::session::RunEnd;
 
 pub(super) const COUNT: u64 = 300;
 const KEYS: u64 = 12;

@@ -18,13 +18,14 @@
 //! Changes that are resident follow in a chunk of their own, which counts after it.
 //!
 //! * [`row`], [`pack`]: what a row says, and how.
-//! * [`keyed`]: eviction and faulting in, for all the states of a subtask; [`residents`]: who is evicted, and when.
+//! * [`keyed`]: eviction and faulting in, for all the states of a subtask; [`evicted`]: what it has on disk; [`residents`]: who is evicted, and when.
 //! * [`timers`]: timers of evicted keys, by time.
 //! * [`leaf`], [`index`], [`extents`]: what a table is made of.
 //! * [`backend`], [`scratch`]: what the options ask for; the directory. It is scratch: nothing in it is needed after a crash.
 
 pub(crate) mod backend;
 pub(crate) mod changes;
+pub(crate) mod evicted;
 pub(crate) mod extents;
 pub(crate) mod index;
 pub(crate) mod keyed;

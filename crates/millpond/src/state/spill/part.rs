@@ -13,9 +13,9 @@ use super::row::{self, Header};
 use super::table::Snapshot;
 use crate::error::Error;
 use crate::state::codec::StateValue;
-use crate::state::keys::Slot;
 use crate::state::rows::{KeyedRows, Rows, TypedKeys};
 use crate::state::slabs::Slabs;
+use crate::state::slot_table::Slot;
 
 /// About how many keys are turned into columns in one go.
 const GROUP_KEYS: usize = 1 << 17;

@@ -6,7 +6,8 @@
 use millpond_snapshot::hash::HashRange;
 
 use crate::state::codec::StateValue;
-use crate::state::keys::{KeyTable, Slot};
+use crate::state::keys::KeyTable;
+use crate::state::slot_table::Slot;
 
 /// Keys that are evicted in one go, about, at most: a bound on how long records wait for it.
 const MOST_VICTIMS: usize = 1 << 14;

@@ -10,7 +10,7 @@
 
 use super::pack::{self, put_varint, varint};
 use crate::error::Error;
-use crate::state::keys::Slot;
+use crate::state::slot_table::Slot;
 
 /// The row, or an entry of it, has something: without it the key, or the entry, is gone.
 pub(crate) const LIVE: u8 = 1;

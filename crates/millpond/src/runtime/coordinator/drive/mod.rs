@@ -17,13 +17,13 @@ use crate::control::request::Request;
 use crate::control::view::{JobStatus, Outcome};
 use crate::error::{Error, ErrorKind};
 use crate::runtime::failure::FailureReport;
+use crate::runtime::ids::new_id;
 use crate::runtime::mailbox::Outbox;
 use crate::runtime::message::{Acknowledgement, Notice, ToCoordinator, ToWorker};
-use crate::runtime::run::Session;
+use crate::runtime::session::{RunEnd, Session};
 use crate::runtime::worker::WorkerEnd;
 
 use requests::Answer;
-pub(crate) use requests::new_id;
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -35,19 +35,6 @@ pub(crate) enum AttemptEnd {
     /// It was cancelled.
     Cancelled,
     /// Ctrl-C.
-    Interrupted,
-}
-
-/// How a run ended well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunEnd {
-    /// The input came to its end.
-    Finished,
-    /// It was stopped with this savepoint, `JOB@SEQUENCE`.
-    Stopped(String),
-    /// It was cancelled.
-    Cancelled,
-    /// It was interrupted, and goes on from its newest snapshot when it is started again.
     Interrupted,
 }
 

@@ -8,6 +8,7 @@ use crate::control::view::{JobStatus, Outcome};
 use crate::error::{Error, ErrorKind};
 use crate::runtime::coordinator::history::{IN_DOUBT, Written};
 use crate::runtime::coordinator::pending::{Asked, Purpose};
+use crate::runtime::ids::new_id;
 use crate::runtime::message::Notice;
 
 /// What became of a savepoint that was believed to have failed.
@@ -154,11 +155,4 @@ impl Driver<'_> {
         }
         Ok(Answer::Failed(reason))
     }
-}
-
-/// 32 hexadecimal digits that nobody has used before.
-pub(crate) fn new_id() -> Result<String, Error> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).map_err(|error| Error::failed(format!("no random number for an id: {error}")))?;
-    Ok(format!("{:032x}", u128::from_le_bytes(bits)))
 }

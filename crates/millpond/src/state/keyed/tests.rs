@@ -7,12 +7,13 @@ use std::rc::Rc;
 use millpond_snapshot::hash::{HashRange, key_hash};
 use proptest::prelude::*;
 
-use super::codec;
-use super::handles::{MapState, ValueState};
-use super::keyed::{CopiedRows, KeyedStates};
-use super::rows::KeyedRows;
-use super::setup::KeyedSetup;
-use super::timers::TimerStore;
+use super::KeyedStates;
+use super::copy::CopiedRows;
+use crate::state::codec;
+use crate::state::handles::{MapState, ValueState};
+use crate::state::rows::KeyedRows;
+use crate::state::setup::KeyedSetup;
+use crate::state::timers::TimerStore;
 use crate::time::EventTime;
 
 /// Value by key; value by key and map key; timers of keys.
