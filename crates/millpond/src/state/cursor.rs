@@ -29,6 +29,7 @@ impl Cursor {
         self.slot.get()
     }
     /// Where the walk of the snapshot being copied comes to the current key.
+    #[inline]
     pub(super) fn spot(&self) -> Spot {
         self.stretches.get().spot(self.hash.get())
     }
@@ -38,6 +39,7 @@ impl Cursor {
         self.slot.set(slot);
         self.hash.set(hash);
     }
+    #[inline]
     pub(super) fn stretches(&self) -> Stretches {
         self.stretches.get()
     }
@@ -69,6 +71,7 @@ impl Cursor {
             tombstoned.remove(&slot);
         }
     }
+    #[inline]
     pub(super) fn has_tombstone(&self, slot: Slot) -> bool {
         self.tombstoned.borrow().contains(&slot)
     }

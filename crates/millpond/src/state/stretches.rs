@@ -35,21 +35,25 @@ impl Stretches {
         Stretches { places, bits: count.ilog2() }
     }
 
+    #[inline]
     pub(super) fn count(self) -> usize {
         1 << self.bits
     }
 
     /// Where the walk comes to a hash: the stretch, and 32 bits that say how far in it.
+    #[inline]
     pub(super) fn spot(self, hash: u64) -> Spot {
         self.places.of(hash) >> (u32::BITS - self.bits)
     }
 
     /// Where it comes to a key of a stretch, and which one that is.
+    #[inline]
     pub(super) fn placed(stretch: usize, stop: Stop) -> Placed<Slot> {
         ((stretch as u64) << u32::BITS | u64::from(stop.near()), stop.slot())
     }
 
     /// The stretch of that.
+    #[inline]
     pub(super) fn stretch(spot: Spot) -> usize {
         (spot >> u32::BITS) as usize
     }
@@ -61,6 +65,7 @@ impl Stretches {
     }
 
     /// How many bits of a place say which stretch it is of.
+    #[inline]
     pub(super) fn bits(self) -> u32 {
         self.bits
     }

@@ -251,7 +251,13 @@ impl<V: StateValue> ValueStore<V> {
 
     #[inline]
     fn expire(&mut self, at: usize) {
-        if self.ttl.is_some() && self.entries[at].is_some() && self.expiries[at] <= self.cursor.now() {
+        if self.ttl.is_some() {
+            self.drop_expired(at);
+        }
+    }
+
+    fn drop_expired(&mut self, at: usize) {
+        if self.entries[at].is_some() && self.expiries[at] <= self.cursor.now() {
             self.remove(at);
             self.cursor.emptied(at as Slot);
         }

@@ -17,11 +17,13 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
+    #[inline]
     pub(super) fn slide(self) -> i64 {
         length(self.start, self.end).max(1)
     }
 
     /// The windows that it is part of, the earliest first.
+    #[inline]
     pub(super) fn windows(self) -> impl Iterator<Item = Window> {
         let slide = self.slide();
         let before = (self.size / slide).saturating_sub(1);
@@ -32,10 +34,12 @@ impl Slice {
         })
     }
 
+    #[inline]
     pub(super) fn last_window(self) -> Window {
         Window { start: self.start, end: EventTime::from_millis(self.start.as_millis().saturating_add(self.size)) }
     }
 
+    #[inline]
     pub(super) fn is_part_of(self, window: Window) -> bool {
         self.size == length(window.start, window.end)
             && window.start <= self.start
@@ -44,11 +48,13 @@ impl Slice {
     }
 }
 
+#[inline]
 fn length(start: EventTime, end: EventTime) -> i64 {
     end.as_millis().saturating_sub(start.as_millis())
 }
 
 /// The slices that begin in this stretch.
+#[inline]
 pub(super) fn beginning(first: EventTime, last: EventTime) -> RangeInclusive<Slice> {
     Slice { start: first, end: EventTime::MIN, size: i64::MIN }..=Slice {
         start: last,

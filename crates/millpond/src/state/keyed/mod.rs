@@ -84,6 +84,7 @@ impl<K: StateValue + Eq> KeyedStates<K> {
     /// Keys come in no order, so that each look-up waits for memory: for the table, for the key, for what the states have. Done
     /// for all keys together one after the other, with nothing in between that needs the result, the processor has several
     /// of the waits under way at once.
+    #[inline]
     pub(crate) fn find<'k>(&mut self, keys: impl Iterator<Item = (u64, &'k K)> + Clone, slots: &mut Vec<Slot>)
     where
         K: 'k,
