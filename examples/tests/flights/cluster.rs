@@ -6,13 +6,16 @@ use crate::support::oracle::expected;
 use crate::support::run::Run;
 use crate::support::scene::{Scene, bundled};
 
+/// Addresses for so many processes, which are free now; nobody else asks for them in the moment until they are used.
+fn addresses(processes: usize) -> String {
+    let listeners: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
+    addresses.join(",")
+}
+
 /// The processes of a cluster. All must start before any of them runs.
 fn cluster(scene: &Scene, processes: usize, options: &str) -> Vec<Run> {
-    // Ports that are free now; nobody else asks for them in the moment until they are used.
-    let listeners: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let hosts: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
-    drop(listeners);
-    let hosts = hosts.join(",");
+    let hosts = addresses(processes);
     (0..processes).map(|process| scene.start(&format!("--hosts {hosts} --process {process} {options}"))).collect()
 }
 
@@ -51,4 +54,18 @@ fn two_processes_run_from_begin_to_end() {
         process.wait().succeeded();
     }
     scene.assert_output(&expected(&std::fs::read_to_string(bundled()).unwrap()));
+}
+
+#[test]
+fn a_process_with_a_store_of_its_own_is_refused() {
+    let scene = Scene::new();
+    scene.bare("run --store other --output elsewhere --listen off").wait().succeeded();
+    for (store, reason) in [("missing", "there is no store at missing"), ("other", "is not the one of process 0")]
+    {
+        let common = format!("--output output --listen off -p 2 --hosts {}", addresses(2));
+        let leader = scene.bare(&format!("run --store store --fresh {common} --process 0"));
+        scene.bare(&format!("run --store {store} {common} --process 1")).wait().refused(&[reason]);
+        leader.kill();
+    }
+    assert!(!scene.path("missing").exists());
 }

@@ -53,6 +53,8 @@ pub(crate) enum Answer {
 pub(crate) struct Welcome {
     pub(crate) job: JobName,
     pub(crate) run: Sequence,
+    /// As the entry of that number has it.
+    pub(crate) id: String,
     pub(crate) past: Vec<(u64, u64)>,
     pub(crate) first_epoch: u64,
     pub(crate) restored: Option<Manifest>,

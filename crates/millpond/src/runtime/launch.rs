@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::attempt::start;
 use super::claim::{Claim, Holder, RUN_CONTROL, RUN_HOST, RUN_ID, RUN_PID};
-use super::cluster::{Hello, Meeting};
+use super::cluster::{Hello, Meeting, Welcome};
 use super::coordinator::history::History;
 use super::coordinator::publish::Publisher;
 use super::directions::Directions;
@@ -126,6 +126,7 @@ impl Launch {
         me.run = Some(history.run().0);
         claim.update(&me);
         let plan = Arc::new(plan);
+        let id = me.id.clone();
         let view = JobView {
             id: me.id,
             name: job.to_string(),
@@ -146,6 +147,7 @@ impl Launch {
         };
         let (publisher, view) = Publisher::new(view);
         let session = Session {
+            id,
             options,
             definition,
             plan,
@@ -173,7 +175,6 @@ impl Launch {
         let meeting = Arc::new(meeting);
         let threads = self.threads();
         let plan = Arc::new(self.plan);
-        let store = Store::open(address, OpenMode::CreateIfMissing).await?;
         loop {
             let meet = Arc::clone(&meeting);
             let met = tokio::task::spawn_blocking(move || meet.follow());
@@ -181,6 +182,7 @@ impl Launch {
                 met = met => met.map_err(Error::failed)??,
                 () = interrupt.notified() => return Ok(RunEnd::Interrupted),
             };
+            let store = common_store(address, &welcome).await?;
             let (to_coordinator, _nobody) = mpsc::unbounded_channel();
             let rein = Arc::new(Rein::new(threads, &sockets));
             let lost = lost::watch();
@@ -230,6 +232,25 @@ impl Launch {
             }
         }
     }
+}
+
+/// Opens the store that process 0 writes to as well. One that is only called the same would get chunks which nobody finds at a
+/// restore.
+async fn common_store(address: &str, welcome: &Welcome) -> Result<Store, Error> {
+    let store = Store::open(address, OpenMode::Existing).await?;
+    let entry = JobLog::open(&store, &welcome.job).read(welcome.run).await?;
+    let is_begun = |entry: Entry| match entry.body {
+        EntryBody::Start { options, .. } => options.get(RUN_ID) == Some(&welcome.id),
+        _ => false,
+    };
+    if !entry.is_some_and(is_begun) {
+        return Err(Error::input(format!(
+            "the store {address} is not the one of process 0, as it has nothing of this run of job '{}'; give all processes a \
+             --store that is one and the same place",
+            welcome.job
+        )));
+    }
+    Ok(store)
 }
 
 /// Whether the store may be made for the run: not if a snapshot of it is asked for, nor if one in a directory is that is not

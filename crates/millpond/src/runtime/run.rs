@@ -209,6 +209,7 @@ impl Session {
         let welcome = Welcome {
             job: self.job.clone(),
             run: self.history.run(),
+            id: self.id.clone(),
             past: self.past.to_vec(),
             first_epoch,
             restored: restored.snapshot.as_ref().map(|(_, manifest)| Manifest::clone(manifest)),

@@ -18,6 +18,8 @@ use crate::state::spill::backend::Backend;
 
 /// What a run needs, however many attempts it takes.
 pub(crate) struct Session {
+    /// The run's own, as its start entry has it.
+    pub(crate) id: String,
     pub(crate) options: RunOptions,
     pub(crate) definition: Definition,
     pub(crate) plan: Arc<Plan>,
