@@ -38,6 +38,11 @@ pub struct PackSlice {
 }
 
 impl ChunkRef {
+    /// The size of several together, in bytes. What a store says of them may be more than a number holds.
+    pub(crate) fn bytes_of<'a>(chunks: impl IntoIterator<Item = &'a ChunkRef>) -> u64 {
+        chunks.into_iter().fold(0, |sum, chunk| sum.saturating_add(chunk.bytes))
+    }
+
     /// The object that holds the chunk's bytes.
     pub fn object(&self) -> (ChunkHash, ObjectKind) {
         match self.pack {

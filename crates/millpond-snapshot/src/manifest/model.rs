@@ -94,7 +94,7 @@ impl Manifest {
 
     /// The size of all chunks together, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.chunks().fold(0, |sum, chunk| sum.saturating_add(chunk.bytes))
+        ChunkRef::bytes_of(self.chunks())
     }
 }
 
@@ -107,7 +107,7 @@ impl StateSnapshot {
 
     /// The size of its chunks together, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.chunks.iter().fold(0, |sum, chunk| sum.saturating_add(chunk.bytes))
+        ChunkRef::bytes_of(&self.chunks)
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) async fn carry(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Carried> {
     let mut carried = Carried::default();
-    let total = chunks.iter().fold(0_u64, |sum, chunk| sum.saturating_add(chunk.bytes));
+    let total = ChunkRef::bytes_of(chunks.iter().copied());
     let mut done = 0;
     for chunk in chunks {
         let present = named.contains(&chunk.path()) && to.info(&chunk.path()).await?.is_some();

@@ -11,6 +11,7 @@ use super::jobs::jobs;
 use super::kept::forget;
 use super::marks::{LIMIT, Protection, beginning, protected};
 use super::resolve::read_entry;
+use crate::chunk::ChunkRef;
 use crate::ids::{JobName, Tag};
 use crate::log::{AppendOutcome, Entry, EntryBody, JobLog, SnapshotId};
 use crate::store::{Store, layout};
@@ -116,7 +117,7 @@ pub async fn remove(store: &Store, id: &SnapshotId, options: RemoveOptions) -> R
     let own = entry.snapshot().into_iter().flat_map(|record| record.manifest.chunks());
     let own: Vec<_> = own.filter(|chunk| !named.contains(&chunk.object())).collect();
     let objects: BTreeSet<_> = own.iter().map(|chunk| chunk.object()).collect();
-    let bytes = own.iter().fold(0_u64, |sum, chunk| sum.saturating_add(chunk.bytes));
+    let bytes = ChunkRef::bytes_of(own.iter().copied());
     if !options.dry_run {
         // Before it: a marked entry that is missing is put back.
         let mut names = Vec::new();

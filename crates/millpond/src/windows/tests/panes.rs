@@ -9,8 +9,7 @@ use crate::time::EventTime;
 use crate::windows::fold::{Counting, Everything, Fold};
 use crate::windows::kept::Kept;
 use crate::windows::panes::{Fixed, Panes, Placed, Sessions};
-use crate::windows::rules::Phase;
-use crate::windows::rules::Rules;
+use crate::windows::rules::{Phase, Rules};
 use crate::windows::slices::Sliced;
 use crate::windows::{Session, Sliding, Tumbling, Window, WindowAssigner};
 
